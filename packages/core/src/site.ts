@@ -1,0 +1,82 @@
+/** A place with a VictoriaMetrics of its own. */
+export type Site = 'primary' | 'dr';
+
+export const SITES: readonly Site[] = ['primary', 'dr'];
+
+export const otherSite = (site: Site): Site => (site === 'primary' ? 'dr' : 'primary');
+
+/** Source and destination are the roles of the two sites in one repair. */
+export interface Direction {
+  readonly source: Site;
+  readonly destination: Site;
+}
+
+/** The name of a direction in state, job ids and metrics. */
+export type DirectionKey = 'primary-to-dr' | 'dr-to-primary';
+
+export const directionFrom = (source: Site): Direction => ({
+  source,
+  destination: otherSite(source),
+});
+
+export const directionKey = (direction: Direction): DirectionKey =>
+  direction.source === 'primary' ? 'primary-to-dr' : 'dr-to-primary';
+
+export const reverse = (direction: Direction): Direction => directionFrom(direction.destination);
+
+/** `dr → primary`, for people. */
+export const formatDirection = (direction: Direction): string =>
+  `${direction.source} → ${direction.destination}`;
+
+/**
+ * Which site is active, as far as the evidence goes. `reason` is a sentence that a person can check; when the site is
+ * `unknown` nothing may be written (DESIGN, invariant 7).
+ */
+export type ActiveSite =
+  | { readonly site: Site; readonly reason: string }
+  | { readonly site: 'unknown'; readonly reason: string };
+
+/** What a DNS look-up brought: addresses, or why there are none. */
+export type DnsAnswer =
+  | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Judges a DNS answer against the two sites' addresses. */
+export function activeSiteFromDns(
+  record: string,
+  answer: DnsAnswer,
+  addressOf: Readonly<Record<Site, string>>,
+): ActiveSite {
+  if (answer.kind === 'failed') {
+    return { site: 'unknown', reason: `DNS record ${record}: ${answer.reason}` };
+  }
+  const said = `DNS record ${record} answers ${answer.addresses.join(', ') || 'no address'}`;
+  const named = SITES.filter((site) =>
+    answer.addresses.some((address) => sameAddress(address, addressOf[site])),
+  );
+  const strangers = answer.addresses.filter(
+    (address) => !SITES.some((site) => sameAddress(address, addressOf[site])),
+  );
+  const [site, second] = named;
+  if (second) return { site: 'unknown', reason: `${said}: both sites at once` };
+  if (strangers.length > 0) {
+    return { site: 'unknown', reason: `${said}: ${strangers.join(', ')} belongs to neither site` };
+  }
+  if (!site) return { site: 'unknown', reason: said };
+  return { site, reason: `${said}, the ${site} site` };
+}
+
+/** Compares two textual IP addresses; IPv6 in any of its spellings. */
+export function sameAddress(a: string, b: string): boolean {
+  return canonicalAddress(a) === canonicalAddress(b);
+}
+
+function canonicalAddress(address: string): string {
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.toLowerCase().split('::');
+  const parse = (part: string) => (part === '' ? [] : part.split(':').map((h) => parseInt(h, 16)));
+  const before = parse(head);
+  const after = tail === undefined ? [] : parse(tail);
+  const zeros = tail === undefined ? [] : new Array(8 - before.length - after.length).fill(0);
+  return [...before, ...zeros, ...after].join(':');
+}

@@ -1,0 +1,293 @@
+import type { SyncEvent } from './event.ts';
+import { type History, unsurveyed, withoutProven } from './history.ts';
+import { advance, firstMark, giveUpBefore, type Mark, reopen } from './mark.ts';
+import type { CheckReport, SettledRun, SiteObservation } from './report.ts';
+import {
+  type Direction,
+  type DirectionKey,
+  directionFrom,
+  directionKey,
+  reverse,
+  type Site,
+} from './site.ts';
+import { formatWindow, type Window } from './window.ts';
+
+/** A repaired window, kept until the destination has certainly written it to disk. */
+export interface RecentRepair {
+  readonly direction: DirectionKey;
+  readonly window: Window;
+  readonly settledMs: number;
+}
+
+/** From the first check that found gaps to the first clean one after it. */
+export interface Episode {
+  readonly sinceMs: number;
+  readonly direction: DirectionKey;
+  readonly samplesRepaired: number;
+}
+
+/** Everything that vm-sync remembers between checks. */
+export interface SyncState {
+  readonly lastCheckMs: number | null;
+  readonly lastSyncMs: number | null;
+  readonly consecutiveClean: number;
+  readonly failbackReady: boolean;
+  readonly activeSite: Site | 'unknown';
+  readonly gapsDetected: number;
+  readonly samplesSynced: number;
+  readonly lastError: string | null;
+  readonly marks: Readonly<Record<DirectionKey, Mark | null>>;
+  readonly history: Readonly<Record<DirectionKey, History | null>>;
+  readonly recentRepairs: readonly RecentRepair[];
+  readonly startedMs: Readonly<Record<Site, number | null>>;
+  readonly episode: Episode | null;
+  /** Why READY is not said; empty when it is. */
+  readonly reasons: readonly string[];
+}
+
+export const EMPTY_STATE: SyncState = {
+  lastCheckMs: null,
+  lastSyncMs: null,
+  consecutiveClean: 0,
+  failbackReady: false,
+  activeSite: 'unknown',
+  gapsDetected: 0,
+  samplesSynced: 0,
+  lastError: null,
+  marks: { 'primary-to-dr': null, 'dr-to-primary': null },
+  history: { 'primary-to-dr': null, 'dr-to-primary': null },
+  recentRepairs: [],
+  startedMs: { primary: null, dr: null },
+  episode: null,
+  reasons: ['no check has been made yet'],
+};
+
+export interface Step {
+  readonly state: SyncState;
+  readonly events: readonly SyncEvent[];
+}
+
+/**
+ * How long a settled repair is remembered for a restart of its destination. VictoriaMetrics writes to disk within
+ * seconds by default; an hour covers servers whose flush interval was raised.
+ */
+export const REPAIR_MEMORY_MS = 3_600_000;
+
+/**
+ * A day's distance to the edge of the shorter retention: beyond it each site keeps a different tail for up to a month,
+ * and drops what is imported there (measured).
+ */
+const RETENTION_MARGIN_MS = 86_400_000;
+
+/** The oldest instant at which both sites can be expected to hold data; 0 when neither says. */
+export function retentionEdgeMs(nowMs: number, sites: readonly SiteObservation[]): number {
+  const known = sites.map((site) => site.retentionMs).filter((ms) => ms !== undefined);
+  return known.length === 0 ? 0 : Math.max(0, nowMs - Math.min(...known) + RETENTION_MARGIN_MS);
+}
+
+/**
+ * What has to be set right in the state before a check in `direction` compares anything: a first mark where there is
+ * none, repairs to be checked again after their destination restarted, and time that has left the retention.
+ */
+export function beforeCheck(
+  state: SyncState,
+  now: {
+    readonly nowMs: number;
+    readonly horizonMs: number;
+    readonly direction: Direction;
+    readonly observations: readonly SiteObservation[];
+    readonly queryWindowMs: number;
+    readonly stepMs: number;
+  },
+): Step {
+  const events: SyncEvent[] = [];
+  const marks = { ...state.marks };
+  const history = { ...state.history };
+  for (const direction of [now.direction, reverse(now.direction)]) {
+    const key = directionKey(direction);
+    if (marks[key] === null) {
+      marks[key] = firstMark(now.horizonMs, now.queryWindowMs, now.stepMs);
+      if (direction === now.direction) {
+        events.push({ kind: 'mark-started', sinceMs: marks[key].sinceMs });
+      }
+    }
+    history[key] ??= unsurveyed(marks[key].sinceMs);
+    marks[key] = giveUpBefore(marks[key], retentionEdgeMs(now.nowMs, now.observations));
+  }
+
+  const startedMs = { ...state.startedMs };
+  let recentRepairs = state.recentRepairs.filter(
+    (repair) => now.nowMs - repair.settledMs < REPAIR_MEMORY_MS,
+  );
+  for (const { site, startedMs: started } of now.observations) {
+    const before = startedMs[site];
+    if (started === undefined) continue;
+    startedMs[site] = started;
+    if (before === null || before === started) continue;
+    const key = directionKey(reverse(directionFrom(site)));
+    const forgotten = recentRepairs.filter((repair) => repair.direction === key);
+    if (forgotten.length === 0) continue;
+    recentRepairs = recentRepairs.filter((repair) => repair.direction !== key);
+    marks[key] = reopen(
+      marks[key] as Mark,
+      forgotten.map((repair) => repair.window),
+    );
+    events.push({ kind: 'repairs-reopened', site, windows: forgotten.length });
+  }
+  return { state: { ...state, marks, history, startedMs, recentRepairs }, events };
+}
+
+/** What a check's result makes of the state, and what is told of it. READY is decided here and nowhere else. */
+export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: number): Step {
+  const events: SyncEvent[] = [];
+  const active = report.active.site;
+  const turned = active !== state.activeSite;
+  if (turned) {
+    events.push({
+      kind: 'direction-changed',
+      from: state.activeSite,
+      to: active,
+      reason: report.active.reason,
+    });
+  }
+  const common = { ...state, lastCheckMs: report.atMs, activeSite: active };
+  if (report.outcome === 'unknown') {
+    if (state.lastError !== report.reason) {
+      events.push({ kind: 'check-unknown', reason: report.reason });
+    }
+    return withdraw(
+      { ...common, consecutiveClean: 0, lastError: report.reason, reasons: [report.reason] },
+      events,
+    );
+  }
+
+  const key = directionKey(report.direction);
+  const back = directionKey(reverse(report.direction));
+  const { forward, backward, horizonMs, tallied } = report;
+  const marks = {
+    ...state.marks,
+    [key]: advance(state.marks[key] as Mark, horizonMs, forward),
+    [back]: advance(state.marks[back] as Mark, horizonMs, backward),
+  };
+  const history = {
+    ...state.history,
+    [key]: withoutProven(report.history, forward.proven),
+  };
+  const sameWay = !turned || state.activeSite === 'unknown';
+  const consecutiveClean =
+    report.outcome === 'clean' ? (sameWay ? state.consecutiveClean : 0) + 1 : 0;
+  let next: SyncState = {
+    ...common,
+    marks,
+    history,
+    consecutiveClean,
+    gapsDetected: tallied.gaps,
+    lastError: null,
+  };
+  next = episodeAfter(next, report, key, events);
+  const reasons = whyNotReady(next, report, key, cleanChecks);
+  if (reasons.length > 0) return withdraw({ ...next, reasons }, events);
+  if (!state.failbackReady || turned) {
+    const { direction } = report;
+    events.push({ kind: 'failback-ready', direction, cleanChecks: consecutiveClean });
+  }
+  return { state: { ...next, failbackReady: true, reasons: [] }, events };
+}
+
+type KnownReport = Exclude<CheckReport, { outcome: 'unknown' }>;
+
+/** Opens an episode at its first gap, closes it at the first clean check; each is told once. */
+function episodeAfter(
+  state: SyncState,
+  report: KnownReport,
+  key: DirectionKey,
+  events: SyncEvent[],
+): SyncState {
+  const { direction, tallied, atMs } = report;
+  const episode = state.episode?.direction === key ? state.episode : null;
+  if (report.outcome === 'gaps') {
+    if (episode || tallied.gaps === 0) return { ...state, episode };
+    events.push({ kind: 'gap-detected', direction, gaps: tallied.gaps, samples: tallied.missing });
+    return { ...state, episode: { sinceMs: atMs, direction: key, samplesRepaired: 0 } };
+  }
+  if (episode) {
+    const samples = episode.samplesRepaired;
+    const tookMs = atMs - episode.sinceMs;
+    events.push({ kind: 'sync-complete', direction, samples, tookMs });
+  }
+  return { ...state, episode: null };
+}
+
+function whyNotReady(
+  state: SyncState,
+  report: KnownReport,
+  key: DirectionKey,
+  cleanChecks: number,
+): string[] {
+  const { destination } = report.direction;
+  const reasons: string[] = [];
+  const { gaps, missing } = report.tallied;
+  if (gaps > 0) {
+    const least = report.leftOut ? 'at least ' : '';
+    reasons.push(`${destination} lacks ${least}${missing} samples in ${least}${gaps} gaps`);
+  }
+  reasons.push(...report.setAside);
+  const [unproven] = (state.marks[key] as Mark).unproven;
+  if (unproven && gaps === 0) reasons.push(`not yet proven: ${formatWindow(unproven)}`);
+  const { differing, complete } = state.history[key] as History;
+  const [first] = differing;
+  if (first) {
+    const days = differing.length === 1 ? '' : ` and ${differing.length - 1} more windows`;
+    const command = `vm-sync backfill --from ${iso(first.fromMs)} --to ${iso(differing.at(-1)?.toMs ?? first.toMs)}`;
+    reasons.push(
+      `the sites differ before this vm-sync's first check, in ${formatWindow(first)}${days}: run ${command}`,
+    );
+  } else if (!complete) reasons.push('the time before the first check is still being surveyed');
+  if (state.consecutiveClean < cleanChecks) {
+    reasons.push(`${state.consecutiveClean} of ${cleanChecks} clean checks in a row`);
+  }
+  return reasons;
+}
+
+function withdraw(state: SyncState, events: SyncEvent[]): Step {
+  if (state.failbackReady) {
+    events.push({ kind: 'ready-withdrawn', reason: state.reasons.join('; ') });
+  }
+  return { state: { ...state, failbackReady: false }, events };
+}
+
+/** What a settled run makes of the state. It moves no mark: only a later check proves. */
+export function afterRun(state: SyncState, run: SettledRun): SyncState {
+  const key = directionKey(run.direction);
+  const repairs = run.windows.map((window) => ({
+    direction: key,
+    window,
+    settledMs: run.atMs,
+  }));
+  return {
+    ...state,
+    lastSyncMs: run.atMs,
+    samplesSynced: state.samplesSynced + run.samples,
+    recentRepairs: [...state.recentRepairs, ...repairs],
+    episode: state.episode && {
+      ...state.episode,
+      samplesRepaired: state.episode.samplesRepaired + run.samples,
+    },
+  };
+}
+
+/** Makes a named range due, so that the next checks prove (and repair) it: a backfill. */
+export function requestBackfill(state: SyncState, key: DirectionKey, window: Window): SyncState {
+  const mark = state.marks[key];
+  return mark ? { ...state, marks: { ...state.marks, [key]: reopen(mark, [window]) } } : state;
+}
+
+/** True when `site` is proven to hold everything that the other site has, by the last check. */
+export function siteIsComplete(state: SyncState, site: Site): boolean {
+  if (!state.failbackReady || state.activeSite === 'unknown') return false;
+  if (site !== state.activeSite) return true;
+  const into = state.marks[directionKey(directionFrom(site === 'primary' ? 'dr' : 'primary'))];
+  return into !== null && into.unproven.length === 0;
+}
+
+const iso = (atMs: number): string => new Date(atMs).toISOString();

@@ -1,0 +1,4 @@
+export * from './connection.ts';
+export * from './queues.ts';
+export * from './schemas.ts';
+export { Store } from './store.ts';

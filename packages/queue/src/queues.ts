@@ -1,0 +1,56 @@
+import { type ConnectionOptions, type JobsOptions, Queue } from 'bullmq';
+
+/** The hash tag keeps all keys on one node of a Redis Cluster; without it flows across queues fail there. */
+export const PREFIX = '{vmsync}';
+
+/** One table of all queues; the name of a job is also the name of the step that does it. */
+export const QUEUES = {
+  /** `check-gaps` and `settle-run`: one at a time, in the scheduler, because both move marks. */
+  checks: 'checks',
+  /** `repair-chunk`, in the workers. */
+  repairs: 'repairs',
+  /** `notify`, in the scheduler. */
+  notifications: 'notifications',
+} as const;
+
+export type QueueName = keyof typeof QUEUES;
+
+export const QUEUE_NAMES: readonly QueueName[] = ['checks', 'repairs', 'notifications'];
+
+const DAY_S = 86_400;
+
+/** How long finished jobs stay on the board: long enough for a weekend's story, bounded in number. */
+const KEPT: JobsOptions = {
+  removeOnComplete: { age: 3 * DAY_S, count: 2_000 },
+  removeOnFail: { age: 14 * DAY_S, count: 5_000 },
+};
+
+export const CHECK_OPTIONS: JobsOptions = {
+  removeOnComplete: { age: DAY_S, count: 500 },
+  removeOnFail: { age: 3 * DAY_S, count: 500 },
+  attempts: 1,
+};
+
+/** A run settles when its chunks are done, however long a person takes to retry one that failed. */
+export const SETTLE_OPTIONS: JobsOptions = {
+  ...KEPT,
+  attempts: 20,
+  backoff: { type: 'exponential', delay: 2_000, jitter: 0.5 },
+};
+
+/** Eight tries over about ten minutes outlast a restart or a short network failure. */
+export const CHUNK_OPTIONS: JobsOptions = {
+  ...KEPT,
+  attempts: 8,
+  backoff: { type: 'exponential', delay: 5_000, jitter: 0.5 },
+};
+
+/** Twelve tries over more than two hours: a message outlives the outage of its receiver. */
+export const NOTIFY_OPTIONS: JobsOptions = {
+  ...KEPT,
+  attempts: 12,
+  backoff: { type: 'exponential', delay: 2_000, jitter: 0.5 },
+};
+
+export const openQueue = (name: QueueName, connection: ConnectionOptions): Queue =>
+  new Queue(QUEUES[name], { connection, prefix: PREFIX });

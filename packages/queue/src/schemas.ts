@@ -1,0 +1,162 @@
+import type { Chunk, SyncState, Window } from '@vm-sync/core';
+import { z } from 'zod';
+
+/** Whole milliseconds since the epoch, within what a date can hold. */
+const ms = z.number().int().min(0).max(8.64e15);
+const site = z.enum(['primary', 'dr']);
+const directionKey = z.enum(['primary-to-dr', 'dr-to-primary']);
+
+const window: z.ZodType<Window> = z
+  .object({ fromMs: ms, toMs: ms })
+  .refine(({ fromMs, toMs }) => fromMs < toMs, 'a window must end after it begins');
+
+const mark = z.object({ sinceMs: ms, throughMs: ms, unproven: z.array(window) });
+const history = z.object({
+  surveyedFromMs: ms,
+  complete: z.boolean(),
+  differing: z.array(window),
+});
+const perDirection = <T extends z.ZodType>(schema: T) =>
+  z.object({ 'primary-to-dr': schema.nullable(), 'dr-to-primary': schema.nullable() });
+
+/** The remembered state, as it stands in Redis and in the state file. */
+export const SyncStateSchema: z.ZodType<SyncState> = z.object({
+  lastCheckMs: ms.nullable(),
+  lastSyncMs: ms.nullable(),
+  consecutiveClean: z.number().int().min(0),
+  failbackReady: z.boolean(),
+  activeSite: z.enum(['primary', 'dr', 'unknown']),
+  gapsDetected: z.number().int().min(0),
+  samplesSynced: z.number().int().min(0),
+  lastError: z.string().nullable(),
+  marks: perDirection(mark),
+  history: perDirection(history),
+  recentRepairs: z.array(z.object({ direction: directionKey, window, settledMs: ms })),
+  startedMs: z.object({ primary: ms.nullable(), dr: ms.nullable() }),
+  episode: z
+    .object({ sinceMs: ms, direction: directionKey, samplesRepaired: z.number().min(0) })
+    .nullable(),
+  reasons: z.array(z.string()),
+});
+
+const direction = z
+  .object({ source: site, destination: site })
+  .refine(({ source, destination }) => source !== destination, 'source and destination differ');
+
+/** What a `check-gaps` job carries. */
+export const CheckOrder = z.object({
+  cause: z.enum(['schedule', 'start', 'confirm', 'operator']),
+});
+export type CheckOrder = z.infer<typeof CheckOrder>;
+
+/** What a `settle-run` job carries. */
+export const SettleOrder = z.object({ runId: z.string().min(1) });
+export type SettleOrder = z.infer<typeof SettleOrder>;
+
+const chunk: z.ZodType<Chunk> = z.object({
+  selectors: z.array(z.string().min(1)).min(1),
+  window,
+  series: z.number().int().min(0),
+  samples: z.number().min(0),
+});
+
+/** What a `repair-chunk` job carries: its order, to be checked again when it executes. */
+export const ChunkOrder = z.object({
+  runId: z.string().min(1),
+  direction,
+  chunk,
+  /** The grid of the comparison, and the sites' deduplication interval (0: none). */
+  stepMs: z.number().int().min(1000),
+  dedupMs: z.number().int().min(0),
+});
+export type ChunkOrder = z.infer<typeof ChunkOrder>;
+
+/** What a `notify` job carries. */
+export const NotifyOrder = z.object({
+  kind: z.string(),
+  severity: z.enum(['info', 'warn', 'error']),
+  text: z.string().min(1),
+  atMs: ms,
+});
+export type NotifyOrder = z.infer<typeof NotifyOrder>;
+
+/** What became of a finished chunk; the return value of its job. */
+export const ChunkResult = z.object({
+  outcome: z.enum(['repaired', 'already-there']),
+  /** `native`, `lines` or `difference`: how it was copied. */
+  mode: z.enum(['native', 'lines', 'difference', 'none']),
+  samples: z.number().min(0),
+  bytes: z.number().min(0),
+  tookMs: z.number().min(0),
+});
+export type ChunkResult = z.infer<typeof ChunkResult>;
+
+/** A run: one plan's chunks and its settling. */
+export const RunRecord = z.object({
+  id: z.string().min(1),
+  direction,
+  createdMs: ms,
+  /** `open` while chunks are left, also failed ones; `superseded` when the direction turned. */
+  state: z.enum(['open', 'settled', 'superseded']),
+  chunks: z.number().int().min(1),
+  series: z.number().int().min(0),
+  /** Samples that the destination lacked when the run was planned. */
+  samplesPlanned: z.number().min(0),
+  windows: z.array(window),
+  settledMs: ms.nullable(),
+  samplesCopied: z.number().min(0),
+  bytesCopied: z.number().min(0),
+});
+export type RunRecord = z.infer<typeof RunRecord>;
+
+/** One line of the event log. */
+export const EventRecord = z.object({
+  atMs: ms,
+  kind: z.string(),
+  severity: z.enum(['info', 'warn', 'error']),
+  text: z.string(),
+});
+export type EventRecord = z.infer<typeof EventRecord>;
+
+const siteView = z.discriminatedUnion('healthy', [
+  z.object({
+    healthy: z.literal(true),
+    observation: z.object({
+      site,
+      url: z.string(),
+      startedMs: ms.optional(),
+      dedupMs: z.number().optional(),
+      retentionMs: z.number().optional(),
+      readOnly: z.boolean().optional(),
+    }),
+  }),
+  z.object({ healthy: z.literal(false), url: z.string(), reason: z.string() }),
+]);
+
+/** What people are shown: the state, and what the last check saw. Written by the scheduler after every check. */
+export const Status = z.object({
+  atMs: ms,
+  role: site,
+  checkIntervalMs: z.number(),
+  cleanChecksWanted: z.number(),
+  /** After this instant the last check is too old to say READY. */
+  validUntilMs: ms,
+  activeReason: z.string(),
+  outcome: z.enum(['clean', 'gaps', 'unknown']),
+  tookMs: z.number(),
+  horizonMs: ms.nullable(),
+  sites: z.object({ primary: siteView.optional(), dr: siteView.optional() }),
+  tallied: z
+    .object({
+      series: z.number(),
+      sourceSamples: z.number(),
+      destinationSamples: z.number(),
+      gaps: z.number(),
+      missing: z.number(),
+      tolerated: z.number(),
+      extra: z.number(),
+    })
+    .nullable(),
+  state: SyncStateSchema,
+});
+export type Status = z.infer<typeof Status>;

@@ -1,0 +1,101 @@
+import type { SyncState } from '@vm-sync/core';
+import type { z } from 'zod';
+import type { connect } from './connection.ts';
+import { EventRecord, RunRecord, Status, SyncStateSchema } from './schemas.ts';
+
+type Client = ReturnType<typeof connect>;
+
+const KEYS = {
+  state: '{vmsync}:state',
+  status: '{vmsync}:status',
+  runs: '{vmsync}:runs',
+  runOrder: '{vmsync}:runs-by-time',
+  events: '{vmsync}:events',
+} as const;
+
+const RUNS_KEPT = 200;
+const EVENTS_KEPT = 500;
+
+/** What vm-sync keeps in Redis beside its queues. What cannot be read is set aside under another name, never used. */
+export class Store {
+  readonly #redis: Client;
+  readonly #onDamaged: (message: string) => void;
+
+  constructor(redis: Client, onDamaged: (message: string) => void) {
+    this.#redis = redis;
+    this.#onDamaged = onDamaged;
+  }
+
+  loadState(): Promise<SyncState | undefined> {
+    return this.#read(KEYS.state, SyncStateSchema);
+  }
+
+  async saveState(state: SyncState): Promise<void> {
+    await this.#redis.set(KEYS.state, JSON.stringify(state));
+  }
+
+  loadStatus(): Promise<Status | undefined> {
+    return this.#read(KEYS.status, Status);
+  }
+
+  async saveStatus(status: Status): Promise<void> {
+    await this.#redis.set(KEYS.status, JSON.stringify(status));
+  }
+
+  async saveRun(run: RunRecord): Promise<void> {
+    await this.#redis.hset(KEYS.runs, run.id, JSON.stringify(run));
+    await this.#redis.zadd(KEYS.runOrder, run.createdMs, run.id);
+    const old = await this.#redis.zrange(KEYS.runOrder, 0, String(-RUNS_KEPT - 1));
+    if (old.length === 0) return;
+    await this.#redis.hdel(KEYS.runs, ...old);
+    await this.#redis.zrem(KEYS.runOrder, ...old);
+  }
+
+  async loadRun(id: string): Promise<RunRecord | undefined> {
+    return this.#parse(`run ${id}`, await this.#redis.hget(KEYS.runs, id), RunRecord);
+  }
+
+  /** The newest runs, newest first. */
+  async listRuns(most: number): Promise<RunRecord[]> {
+    const ids = await this.#redis.zrange(KEYS.runOrder, 0, String(most - 1), 'REV');
+    if (ids.length === 0) return [];
+    const texts = await this.#redis.hmget(KEYS.runs, ...ids);
+    return texts
+      .map((text, at) => this.#parse(`run ${ids[at]}`, text, RunRecord))
+      .filter((run) => run !== undefined);
+  }
+
+  async addEvent(event: EventRecord): Promise<void> {
+    await this.#redis.lpush(KEYS.events, JSON.stringify(event));
+    await this.#redis.ltrim(KEYS.events, 0, EVENTS_KEPT - 1);
+  }
+
+  /** The newest events, newest first. */
+  async listEvents(most: number): Promise<EventRecord[]> {
+    const texts = await this.#redis.lrange(KEYS.events, 0, most - 1);
+    return texts
+      .map((text) => this.#parse('an event', text, EventRecord))
+      .filter((event) => event !== undefined);
+  }
+
+  async #read<T>(key: string, schema: z.ZodType<T>): Promise<T | undefined> {
+    const text = await this.#redis.get(key);
+    const value = this.#parse(key, text, schema);
+    if (text !== null && value === undefined) await this.#redis.rename(key, `${key}:damaged`);
+    return value;
+  }
+
+  #parse<T>(what: string, text: string | null, schema: z.ZodType<T>): T | undefined {
+    if (text === null) return undefined;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      value = undefined;
+    }
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    this.#onDamaged(`${what} in Redis cannot be read and is set aside`);
+    return undefined;
+  }
+}

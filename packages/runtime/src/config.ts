@@ -1,0 +1,379 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { parseDurationMs, parseSelectors, type Selector, type Site } from '@vm-sync/core';
+import { parseRedisUrl } from '@vm-sync/queue';
+import { z } from 'zod';
+import type { Env } from './env.ts';
+
+/** How to reach one VictoriaMetrics; files are already read. */
+export interface VmConfig {
+  readonly url: string;
+  readonly readUrl?: string | undefined;
+  readonly writeUrl?: string | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly bearerToken?: string | undefined;
+  /** PEM texts. */
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** How the active site is found: pinned, or by a DNS record. */
+export type ActiveConfig =
+  | { readonly by: 'pin'; readonly site: Site }
+  | {
+      readonly by: 'dns';
+      readonly record: string;
+      readonly server: string | undefined;
+      readonly addressOf: Readonly<Record<Site, string>>;
+    };
+
+/** Everything that the environment says, parsed and judged. */
+export interface Config {
+  readonly role: Site;
+  readonly vm: Readonly<Record<Site, VmConfig>>;
+  readonly active: ActiveConfig;
+  readonly checkIntervalMs: number;
+  readonly queryWindowMs: number;
+  readonly queryStepMs: number;
+  readonly settleMs: number;
+  readonly gapThreshold: number;
+  readonly failbackCleanChecks: number;
+  readonly syncDirection: 'active-to-passive' | 'both';
+  readonly match: readonly Selector[];
+  readonly exclude: readonly Selector[];
+  readonly notify: { readonly url: string; readonly format: 'slack' | 'teams' } | undefined;
+  readonly redisUrl: string;
+  readonly stateFile: string;
+  readonly dashboard: {
+    readonly host: string;
+    readonly port: number;
+    readonly login: { readonly user: string; readonly password: string } | undefined;
+  };
+  readonly workerConcurrency: number;
+  readonly logLevel: string;
+}
+
+/** Every fault of a configuration at once, one to a line: the variable, what is wrong, what was expected. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(
+      `${faults.length} wrong or missing setting${faults.length === 1 ? '' : 's'}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
+    );
+    this.faults = faults;
+  }
+}
+
+/**
+ * What is not compared unless SYNC_EXCLUDE says otherwise: vm-sync's own series, and what a VictoriaMetrics writes about
+ * itself (`-selfScrapeInterval` gives these labels). Nothing is excluded by the prefix `vm_`: virtual machines have
+ * metrics that begin so, and READY must not be said about samples that nobody compared.
+ */
+export const DEFAULT_EXCLUDE = '{__name__=~"vmsync_.+"} {job="victoria-metrics",instance="self"}';
+
+const DEFAULT_MATCH = '{__name__!=""}';
+
+const seconds = (minimumMs: number) =>
+  z.string().transform((text, context) => {
+    const ms = parseDurationMs(text);
+    if (ms !== undefined && ms >= minimumMs) return ms;
+    context.addIssue(
+      `expected seconds or a duration such as 90s, 2m or 1h of at least ${minimumMs / 1000}s, got ${JSON.stringify(text)}`,
+    );
+    return z.NEVER;
+  });
+
+const wholeNumber = (least: number, most: number) =>
+  z.string().transform((text, context) => {
+    const number = Number(text);
+    if (Number.isInteger(number) && number >= least && number <= most) return number;
+    context.addIssue(
+      `expected a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`,
+    );
+    return z.NEVER;
+  });
+
+const oneOf = <const T extends readonly string[]>(...words: T) =>
+  z.string().transform((text, context): T[number] => {
+    if (words.includes(text)) return text;
+    context.addIssue(`expected ${words.join(' or ')}, got ${JSON.stringify(text)}`);
+    return z.NEVER;
+  });
+
+/** Never repeats the value: a URL may carry a login. */
+const httpUrl = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return text;
+  context.addIssue('expected a URL such as http://victoriametrics:8428');
+  return z.NEVER;
+});
+
+const selectors = z.string().transform((text, context) => {
+  try {
+    return parseSelectors(text);
+  } catch (error) {
+    context.addIssue(`not a selector: ${(error as Error).message}`);
+    return z.NEVER;
+  }
+});
+
+const redisUrl = z.string().transform((text, context) => {
+  try {
+    parseRedisUrl(text);
+    return text;
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});
+
+const ipAddress = z.string().refine((text) => isIP(text) !== 0, 'expected an IP address');
+
+const threshold = z.string().transform((text, context) => {
+  const share = Number(text);
+  if (share > 0 && share <= 1) return share;
+  context.addIssue(`expected a share above 0 and up to 1, got ${JSON.stringify(text)}`);
+  return z.NEVER;
+});
+
+const dnsServer = z.string().transform((text, context) => {
+  const found = /^(?:\[([^\]]+)\]|([^:]+)|([0-9a-fA-F:]+:[0-9a-fA-F:]*))(?::(\d+))?$/.exec(text);
+  const host = found?.[1] ?? found?.[2] ?? found?.[3] ?? '';
+  if (isIP(host) !== 0) return text;
+  context.addIssue(`expected an IP address as host or host:port, got ${JSON.stringify(text)}`);
+  return z.NEVER;
+});
+
+const vm = (place: 'LOCAL' | 'REMOTE') =>
+  ({
+    [`${place}_VM_URL`]: httpUrl,
+    [`${place}_VM_READ_URL`]: httpUrl.optional(),
+    [`${place}_VM_WRITE_URL`]: httpUrl.optional(),
+    [`${place}_VM_USERNAME`]: z.string().optional(),
+    [`${place}_VM_PASSWORD`]: z.string().optional(),
+    [`${place}_VM_BEARER_TOKEN`]: z.string().optional(),
+    [`${place}_VM_CA_FILE`]: z.string().optional(),
+    [`${place}_VM_CERT_FILE`]: z.string().optional(),
+    [`${place}_VM_KEY_FILE`]: z.string().optional(),
+  }) as Record<string, z.ZodType<string | undefined>>;
+
+const Schema = z.object({
+  ROLE: oneOf('primary', 'dr'),
+  DNS_RECORD: z.string().optional(),
+  PRIMARY_IP: ipAddress.optional(),
+  DR_IP: ipAddress.optional(),
+  DNS_SERVER: dnsServer.optional(),
+  ACTIVE_SITE: oneOf('auto', 'primary', 'dr').prefault('auto'),
+  CHECK_INTERVAL: seconds(1_000).prefault('120'),
+  QUERY_WINDOW: seconds(1_000).prefault('3600'),
+  QUERY_STEP: seconds(1_000).prefault('300'),
+  SETTLE_SECONDS: seconds(0).prefault('180'),
+  GAP_THRESHOLD: threshold.prefault('0.9'),
+  FAILBACK_CLEAN_CHECKS: wholeNumber(1, 1_000).prefault('3'),
+  SYNC_DIRECTION: oneOf('active-to-passive', 'both').prefault('active-to-passive'),
+  SYNC_MATCH: selectors.prefault(DEFAULT_MATCH),
+  SYNC_EXCLUDE: selectors.prefault(DEFAULT_EXCLUDE),
+  NOTIFY_WEBHOOK: httpUrl.optional(),
+  NOTIFY_FORMAT: oneOf('auto', 'slack', 'teams').prefault('auto'),
+  REDIS_URL: redisUrl.prefault('redis://127.0.0.1:6379'),
+  STATE_FILE: z.string().prefault('data/vm-sync/vm-sync-state.json'),
+  DASHBOARD_HOST: z.string().prefault('127.0.0.1'),
+  DASHBOARD_PORT: wholeNumber(1, 65_535).prefault('3000'),
+  DASHBOARD_USER: z.string().optional(),
+  DASHBOARD_PASSWORD: z.string().optional(),
+  WORKER_CONCURRENCY: wholeNumber(1, 64).prefault('2'),
+  LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').prefault('info'),
+});
+
+const VmSchema = z.object({ ...vm('LOCAL'), ...vm('REMOTE') });
+
+/** Secrets that may stand in a file, named by the variable with `_FILE` behind its name. */
+const SECRETS = [
+  ...['LOCAL', 'REMOTE'].flatMap((place) =>
+    ['USERNAME', 'PASSWORD', 'BEARER_TOKEN'].map((what) => `${place}_VM_${what}`),
+  ),
+  'REDIS_URL',
+  'NOTIFY_WEBHOOK',
+  'DASHBOARD_PASSWORD',
+];
+
+/** Judges the whole environment; throws a `ConfigError` with every fault. Reads the files that the environment names. */
+export function envToConfig(given: Env): Config {
+  const faults: string[] = [];
+  const env = withSecretFiles(given, faults);
+  const main = Schema.safeParse(env);
+  const vms = VmSchema.safeParse(env);
+  for (const issue of [...(main.error?.issues ?? []), ...(vms.error?.issues ?? [])]) {
+    const name = String(issue.path[0]);
+    if (!faults.some((fault) => fault.startsWith(`${name}:`))) {
+      faults.push(`${name}: ${env[name] === undefined ? 'missing; ' : ''}${expected(name, issue)}`);
+    }
+  }
+  const sites = { local: vmConfig('LOCAL', env, faults), remote: vmConfig('REMOTE', env, faults) };
+  faults.push(...contradictions(env, main.data));
+  const active = main.data && activeConfig(main.data, faults);
+  if (faults.length > 0 || !main.data || !vms.data || !active) throw new ConfigError(faults);
+  const { data } = main;
+  const step = data.QUERY_STEP;
+  return {
+    role: data.ROLE,
+    vm:
+      data.ROLE === 'primary'
+        ? { primary: sites.local, dr: sites.remote }
+        : { primary: sites.remote, dr: sites.local },
+    active,
+    checkIntervalMs: data.CHECK_INTERVAL,
+    queryWindowMs: data.QUERY_WINDOW,
+    queryStepMs: step,
+    settleMs: data.SETTLE_SECONDS,
+    gapThreshold: data.GAP_THRESHOLD,
+    failbackCleanChecks: data.FAILBACK_CLEAN_CHECKS,
+    syncDirection: data.SYNC_DIRECTION,
+    match: data.SYNC_MATCH,
+    exclude: data.SYNC_EXCLUDE,
+    notify: notifyConfig(data.NOTIFY_WEBHOOK, data.NOTIFY_FORMAT),
+    redisUrl: data.REDIS_URL,
+    stateFile: data.STATE_FILE,
+    dashboard: {
+      host: data.DASHBOARD_HOST,
+      port: data.DASHBOARD_PORT,
+      login:
+        data.DASHBOARD_USER !== undefined && data.DASHBOARD_PASSWORD !== undefined
+          ? { user: data.DASHBOARD_USER, password: data.DASHBOARD_PASSWORD }
+          : undefined,
+    },
+    workerConcurrency: data.WORKER_CONCURRENCY,
+    logLevel: data.LOG_LEVEL,
+  };
+}
+
+const WANTED: Record<string, string> = {
+  ROLE: 'expected primary or dr',
+  LOCAL_VM_URL: 'expected a URL such as http://victoriametrics:8428',
+  REMOTE_VM_URL: 'expected a URL such as http://192.168.100.143:8428',
+};
+
+/** zod's own words for a missing value speak of types; people want to know what to write. */
+const expected = (name: string, issue: z.core.$ZodIssue): string =>
+  issue.code === 'invalid_type' ? (WANTED[name] ?? 'expected a value') : issue.message;
+
+type Parsed = z.output<typeof Schema>;
+
+function activeConfig(data: Parsed, faults: string[]): ActiveConfig | undefined {
+  if (data.ACTIVE_SITE !== 'auto') return { by: 'pin', site: data.ACTIVE_SITE };
+  const { DNS_RECORD: record, PRIMARY_IP: primary, DR_IP: dr, DNS_SERVER: server } = data;
+  for (const name of ['DNS_RECORD', 'PRIMARY_IP', 'DR_IP'] as const) {
+    if (data[name] === undefined) {
+      faults.push(`${name}: missing; required unless ACTIVE_SITE is primary or dr`);
+    }
+  }
+  if (record === undefined || primary === undefined || dr === undefined) return undefined;
+  if (primary === dr) {
+    faults.push('DR_IP: the same as PRIMARY_IP, so the record cannot tell the sites apart');
+  }
+  return { by: 'dns', record, server, addressOf: { primary, dr } };
+}
+
+/** Settings that are right one by one and wrong together. */
+function contradictions(env: Env, data: Parsed | undefined): string[] {
+  const faults: string[] = [];
+  if (env['LOCAL_VM_URL'] !== undefined && env['LOCAL_VM_URL'] === env['REMOTE_VM_URL']) {
+    faults.push('REMOTE_VM_URL: the same as LOCAL_VM_URL; the two sites must be two databases');
+  }
+  if (!data) return faults;
+  if (data.QUERY_STEP % 1_000 !== 0) faults.push('QUERY_STEP: expected whole seconds');
+  if (data.QUERY_WINDOW < data.QUERY_STEP) {
+    faults.push('QUERY_WINDOW: shorter than QUERY_STEP, so that no bucket fits into it');
+  }
+  if ((data.DASHBOARD_USER === undefined) !== (data.DASHBOARD_PASSWORD === undefined)) {
+    faults.push('DASHBOARD_PASSWORD: DASHBOARD_USER and DASHBOARD_PASSWORD go together');
+  }
+  const guarded = data.DASHBOARD_USER !== undefined && data.DASHBOARD_PASSWORD !== undefined;
+  if (!guarded && !isLoopback(data.DASHBOARD_HOST)) {
+    faults.push(
+      'DASHBOARD_HOST: listening beyond loopback needs DASHBOARD_USER and DASHBOARD_PASSWORD',
+    );
+  }
+  return faults;
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(?:\.\d+){3}$/.test(host);
+
+function notifyConfig(
+  url: string | undefined,
+  format: 'auto' | 'slack' | 'teams',
+): Config['notify'] {
+  if (url === undefined) return undefined;
+  if (format !== 'auto') return { url, format };
+  const teams = /\.(?:logic\.azure\.com|powerplatform\.com|powerautomate\.com|office\.com)$/;
+  return { url, format: teams.test(new URL(url).hostname) ? 'teams' : 'slack' };
+}
+
+function vmConfig(place: 'LOCAL' | 'REMOTE', env: Env, faults: string[]): VmConfig {
+  const get = (what: string) => env[`${place}_VM_${what}`];
+  const file = (what: string) => {
+    const path = get(what);
+    return path === undefined ? undefined : readOrFault(`${place}_VM_${what}`, path, faults);
+  };
+  if (get('BEARER_TOKEN') !== undefined && get('USERNAME') !== undefined) {
+    faults.push(`${place}_VM_BEARER_TOKEN: either a token or ${place}_VM_USERNAME, not both`);
+  }
+  if ((get('CERT_FILE') === undefined) !== (get('KEY_FILE') === undefined)) {
+    faults.push(
+      `${place}_VM_CERT_FILE: ${place}_VM_CERT_FILE and ${place}_VM_KEY_FILE go together`,
+    );
+  }
+  return {
+    url: get('URL') ?? '',
+    readUrl: get('READ_URL'),
+    writeUrl: get('WRITE_URL'),
+    username: get('USERNAME'),
+    password: get('PASSWORD'),
+    bearerToken: get('BEARER_TOKEN'),
+    ca: file('CA_FILE'),
+    cert: file('CERT_FILE'),
+    key: file('KEY_FILE'),
+  };
+}
+
+function withSecretFiles(env: Env, faults: string[]): Env {
+  const full: Record<string, string> = { ...env };
+  for (const name of SECRETS) {
+    const path = env[`${name}_FILE`];
+    if (path === undefined) continue;
+    if (env[name] !== undefined)
+      faults.push(`${name}_FILE: either ${name} or ${name}_FILE, not both`);
+    const secret = readOrFault(`${name}_FILE`, path, faults)?.trim();
+    if (secret) full[name] = secret;
+    else if (secret === '') faults.push(`${name}_FILE: the file is empty`);
+  }
+  return full;
+}
+
+function readOrFault(name: string, path: string, faults: string[]): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    faults.push(`${name}: cannot read the file: ${(error as NodeJS.ErrnoException).code ?? error}`);
+    return undefined;
+  }
+}
+
+/** Every secret of a configuration, for tests and for the redaction of what other programs say. */
+export function secretsOf(config: Config): string[] {
+  const urls = [config.vm.primary.url, config.vm.dr.url, config.redisUrl];
+  const logins = urls.filter((url) => URL.canParse(url)).map((url) => decodeURIComponent(new URL(url).password));
+  const vms = [config.vm.primary, config.vm.dr].flatMap((one) => [
+    one.password,
+    one.bearerToken,
+    one.key,
+  ]);
+  return [...logins, ...vms, config.dashboard.login?.password, config.notify?.url].filter(
+    (secret) => secret !== undefined && secret !== '',
+  ) as string[];
+}

@@ -1,0 +1,163 @@
+import { once } from 'node:events';
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as openRequest,
+  type ServerResponse,
+} from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import { type Fault, type FaultRules, faultRules, keepShareOf } from './faults.ts';
+import { close, listen } from './loopback.ts';
+
+export type ProxiedRequest = {
+  method: string;
+  /** With the query. */
+  path: string;
+  /** What was answered; 0 while, or because, nothing was. */
+  status: number;
+  /** Bytes of the answer's body that were passed on. */
+  bytes: number;
+};
+
+export type FaultProxy = {
+  readonly url: string;
+  /** Every request, in order of arrival. */
+  readonly requests: ProxiedRequest[];
+  /** The faults from now on; null for none. Delays add up, of the others the first that fits acts. */
+  setFault(fault: Fault | readonly Fault[] | null): void;
+  stop(): Promise<void>;
+};
+
+/** An HTTP proxy in front of `target` (a base URL) that can go wrong in chosen ways. Bodies are streamed. */
+export async function startFaultProxy({ target }: { target: string }): Promise<FaultProxy> {
+  const requests: ProxiedRequest[] = [];
+  let rules: FaultRules = faultRules([]);
+  const server = createServer(async (request, response) => {
+    const { method = '', url = '' } = request;
+    const record = { method, path: url, status: 0, bytes: 0 };
+    requests.push(record);
+    try {
+      await serve(target, request, response, record, rules(request));
+    } catch {
+      response.destroy(); // what broke behind the proxy breaks before it too
+    }
+  });
+  const url = await listen(server);
+  return {
+    url,
+    requests,
+    setFault: (fault) => {
+      rules = faultRules(fault === null ? [] : [fault].flat());
+    },
+    stop: () => close(server),
+  };
+}
+
+async function serve(
+  target: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  record: ProxiedRequest,
+  faults: readonly Fault[],
+): Promise<void> {
+  for (const fault of faults) if (fault.kind === 'delay') await sleep(fault.ms);
+  const fault = faults.find(({ kind }) => kind !== 'delay');
+  if (fault?.kind === 'black-hole') {
+    request.resume();
+    return;
+  }
+  if (fault?.kind === 'answer') {
+    request.resume();
+    record.status = fault.status;
+    record.bytes = Buffer.byteLength(fault.body ?? '');
+    response.writeHead(fault.status, fault.headers).end(fault.body);
+    return;
+  }
+  const upstream = openUpstream(target, request);
+  response.once('close', () => upstream.destroy());
+  const answered = answerOf(upstream);
+  if (fault?.kind === 'drop-rows') await sendShare(request, upstream, fault.keepShare);
+  else request.pipe(upstream);
+  const answer = await answered;
+  if (answer === undefined) {
+    request.resume();
+    record.status = 502;
+    response.writeHead(502).end('the server behind the proxy does not answer\n');
+    return;
+  }
+  record.status = answer.statusCode ?? 0;
+  await relay(answer, response, record, fault?.kind === 'cut' ? fault : undefined);
+}
+
+function openUpstream(target: string, request: IncomingMessage): ClientRequest {
+  const { host, ...headers } = request.headers;
+  return openRequest(target + (request.url ?? ''), {
+    method: request.method ?? 'GET',
+    headers: { ...headers, connection: 'close' },
+    agent: false,
+  });
+}
+
+/** The server's answer, undefined when it gave none. */
+async function answerOf(upstream: ClientRequest): Promise<IncomingMessage | undefined> {
+  try {
+    const [answer] = await once(upstream, 'response');
+    return answer;
+  } catch {
+    return undefined;
+  } finally {
+    upstream.on('error', () => {}); // an early answer may cut the upload short
+  }
+}
+
+async function sendShare(
+  request: IncomingMessage,
+  upstream: ClientRequest,
+  share: number,
+): Promise<void> {
+  const received = await buffer(request);
+  const zipped = request.headers['content-encoding'] === 'gzip';
+  const kept = keepShareOf(String(zipped ? gunzipSync(received) : received), share);
+  upstream.removeHeader('content-encoding');
+  upstream.removeHeader('transfer-encoding');
+  upstream.setHeader('content-length', Buffer.byteLength(kept));
+  upstream.end(kept);
+}
+
+/** Passes the answer on, chunk by chunk, each when the one before has left. */
+async function relay(
+  answer: IncomingMessage,
+  response: ServerResponse,
+  record: ProxiedRequest,
+  cut: { afterBytes: number; end: 'reset' | 'clean' } | undefined,
+): Promise<void> {
+  response.writeHead(record.status, ownHeaders(answer.headers, cut?.end === 'clean'));
+  const left = once(response, 'close').then(() => Promise.reject(new Error('the client has left')));
+  left.catch(() => {});
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    const part = chunk.subarray(0, (cut?.afterBytes ?? Number.POSITIVE_INFINITY) - record.bytes);
+    record.bytes += part.length;
+    await Promise.race([written(response, part), left]);
+    if (part.length === chunk.length) continue;
+    if (cut?.end === 'reset') response.socket?.resetAndDestroy();
+    break; // ends the request behind as well
+  }
+  response.end();
+}
+
+/** Hop-by-hop headers are this connection's own; a length would betray a body that ends too early. */
+function ownHeaders(headers: IncomingHttpHeaders, withoutLength: boolean): IncomingHttpHeaders {
+  const { connection, 'keep-alive': keepAlive, 'transfer-encoding': encoding, ...own } = headers;
+  if (withoutLength) delete own['content-length'];
+  return own;
+}
+
+async function written(response: ServerResponse, part: Buffer): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    response.write(part, (error) => (error ? reject(error) : resolve()));
+  });
+}

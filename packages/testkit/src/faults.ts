@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http';
+
+/** Which requests a fault hits: all, or those that fit every given point. */
+export type FaultMatch = {
+  /** The end of the path (without the query), or a pattern for the path. */
+  path?: string | RegExp;
+  method?: string;
+  /** Only so many requests that fit, then no more. */
+  first?: number;
+};
+
+export type Fault = FaultMatch &
+  (
+    | { kind: 'delay'; ms: number }
+    /** Answers this instead of asking the server. */
+    | { kind: 'answer'; status: number; headers?: Record<string, string>; body?: string }
+    /** Ends the answer after so many bytes: torn off, or as if it were complete. */
+    | { kind: 'cut'; afterBytes: number; end: 'reset' | 'clean' }
+    /** Forwards only this share (0 to 1) of a body's lines; the server's answer is passed on. */
+    | { kind: 'drop-rows'; keepShare: number }
+    /** Takes the request and never answers. */
+    | { kind: 'black-hole' }
+  );
+
+/** Picks the faults for a request and counts them against `first`. */
+export type FaultRules = (request: IncomingMessage) => Fault[];
+
+export function faultRules(faults: readonly Fault[]): FaultRules {
+  const rules = faults.map((fault) => ({ fault, left: fault.first ?? Number.POSITIVE_INFINITY }));
+  return (request) =>
+    rules.flatMap((rule) => {
+      if (rule.left <= 0 || !fits(rule.fault, request)) return [];
+      rule.left -= 1;
+      return [rule.fault];
+    });
+}
+
+function fits({ path, method }: FaultMatch, request: IncomingMessage): boolean {
+  const pathname = (request.url ?? '').split('?', 1)[0] ?? '';
+  if (method !== undefined && method !== request.method) return false;
+  if (path === undefined) return true;
+  return typeof path === 'string' ? pathname.endsWith(path) : path.test(pathname);
+}
+
+/** An even selection: of 10 lines and a share of 0.3, the 4th, 7th and 10th. */
+export function keepShareOf(body: string, share: number): string {
+  const lines = body.split('\n').filter((line) => line !== '');
+  const kept = lines.filter((_, at) => Math.floor((at + 1) * share) > Math.floor(at * share));
+  return kept.map((line) => `${line}\n`).join('');
+}

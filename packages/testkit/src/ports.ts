@@ -1,0 +1,31 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+// Below the range that the kernel hands to outgoing connections (32768 and up on Linux): a server that
+// is started again on its port must not find it taken by some client's socket.
+const lowest = 15_000;
+const highest = 32_000;
+const handedOut = new Set<number>();
+
+/** A TCP port of 127.0.0.1 that nothing listens on and that this process has not been given before. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = lowest + Math.floor(Math.random() * (highest - lowest));
+    if (handedOut.has(port) || !(await canListen(port))) continue;
+    handedOut.add(port);
+    return port;
+  }
+}
+
+async function canListen(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
+}

@@ -1,0 +1,106 @@
+import { type SiteObservation, VmSyncError } from '@vm-sync/core';
+import { Endpoint, type EndpointOptions } from './endpoint.ts';
+import { observe, readMetrics } from './observe.ts';
+import {
+  byName,
+  prints,
+  type SeriesPrint,
+  type SeriesTally,
+  type TallyRequest,
+  tally,
+  totalSamples,
+} from './query.ts';
+import type { RowsRequest } from './rows.ts';
+import { readTimestamps } from './transfer.ts';
+
+/** One site's VictoriaMetrics, as the steps use it. Every failure is a `VmSyncError`. */
+export class VictoriaMetrics {
+  readonly endpoint: Endpoint;
+  #canFlush = true;
+
+  constructor(options: EndpointOptions) {
+    this.endpoint = new Endpoint(options);
+  }
+
+  get site(): EndpointOptions['site'] {
+    return this.endpoint.site;
+  }
+
+  /** The base URL without a login. */
+  get url(): string {
+    return this.endpoint.url;
+  }
+
+  observe(): Promise<SiteObservation> {
+    return observe(this.endpoint);
+  }
+
+  tally(request: TallyRequest): AsyncIterable<SeriesTally> {
+    return tally(this.endpoint, request);
+  }
+
+  prints(request: TallyRequest & { readonly slotMs: number }): Promise<Map<string, SeriesPrint>> {
+    return prints(this.endpoint, request);
+  }
+
+  byName(
+    request: Omit<TallyRequest, 'stepMs'>,
+  ): Promise<Map<string, { series: number; samples: number }>> {
+    return byName(this.endpoint, request);
+  }
+
+  totalSamples(request: Omit<TallyRequest, 'stepMs'>): Promise<number> {
+    return totalSamples(this.endpoint, request);
+  }
+
+  timestamps(request: RowsRequest): Promise<Map<string, Float64Array>> {
+    return readTimestamps(this.endpoint, request);
+  }
+
+  /**
+   * Asks for what was imported to become visible to queries at once. False where the server (or a proxy before it)
+   * does not allow it: then it takes up to about 12 s, longest for new series (measured).
+   */
+  async makeVisible(): Promise<boolean> {
+    if (this.#canFlush) this.#canFlush = await this.#internal('/internal/force_flush');
+    return this.#canFlush;
+  }
+
+  /**
+   * Drops cached range query results, which do not know of repaired samples. To be called when these are visible; the
+   * server's own reset can come too early (measured: 4 of 10 times). False where it is not allowed.
+   */
+  resetCache(): Promise<boolean> {
+    return this.#internal('/internal/resetRollupResultCache');
+  }
+
+  /** Counters of rows that the server accepted and threw away, by reason; undefined where `/metrics` is not served. */
+  async rejectedRows(): Promise<Map<string, number> | undefined> {
+    const metrics = await readMetrics(this.endpoint);
+    if (!metrics) return undefined;
+    const rejected = new Map<string, number>();
+    for (const [name, value] of metrics) {
+      const found =
+        /^vm_rows_ignored_total\{reason="([^"]+)"\}$|^vm_(rows_invalid|hourly_series_limit_rows_dropped|daily_series_limit_rows_dropped|too_long_label_values|metrics_with_dropped_labels)_total$/.exec(
+          name,
+        );
+      const reason = found?.[1] ?? found?.[2];
+      if (reason) rejected.set(reason, Number(value));
+    }
+    return rejected;
+  }
+
+  close(): Promise<void> {
+    return this.endpoint.close();
+  }
+
+  async #internal(path: string): Promise<boolean> {
+    try {
+      await this.endpoint.text({ act: 'control', method: 'GET', path });
+      return true;
+    } catch (error) {
+      if (error instanceof VmSyncError && error.kind === 'final') return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import { Readable } from 'node:stream';
+import { errorText, type Site, VmSyncError } from '@vm-sync/core';
+import { Agent, type Dispatcher, request } from 'undici';
+import { judgeStatus, judgeTransport } from './errors.ts';
+
+/** How to reach one site's VictoriaMetrics. */
+export interface EndpointOptions {
+  readonly site: Site;
+  /** Base URL; a path prefix is kept, a login in it is used and never shown. */
+  readonly url: string;
+  /** Where to query and export, and where to import, when these differ (cluster version). */
+  readonly readUrl?: string | undefined;
+  readonly writeUrl?: string | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly bearerToken?: string | undefined;
+  /** PEM texts. */
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+export interface Call {
+  /** What is done, for error messages: `export`, `import`, `query`. */
+  readonly act: string;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly base?: 'read' | 'write';
+  readonly form?: URLSearchParams;
+  readonly body?: AsyncIterable<Uint8Array> | Uint8Array;
+  readonly signal?: AbortSignal | undefined;
+  /** Longest silence of the server, before and within its answer. */
+  readonly silenceMs?: number;
+}
+
+/** A server that says nothing for this long is treated as unreachable; queries carry a shorter `timeout=` of their own. */
+const SILENCE_MS = 60_000;
+
+/** Error answers are short; what is longer is some proxy's page. */
+const ERROR_BODY_BYTES = 8_192;
+
+/**
+ * One site's VictoriaMetrics as an HTTP endpoint: login, certificates, path prefixes, and errors that say what to do.
+ * Every failure is thrown as a `VmSyncError`; no message carries a login.
+ */
+export class Endpoint {
+  readonly site: Site;
+  /** The base URL without login and query, safe to show. */
+  readonly url: string;
+  readonly #bases: Record<'read' | 'write', string>;
+  readonly #authorization: string | undefined;
+  readonly #agent: Agent;
+
+  constructor(options: EndpointOptions) {
+    const url = new URL(options.url);
+    this.site = options.site;
+    this.url = shown(url);
+    this.#bases = {
+      read: shown(new URL(options.readUrl ?? options.url)),
+      write: shown(new URL(options.writeUrl ?? options.url)),
+    };
+    this.#authorization = authorization(options, url);
+    this.#agent = new Agent({
+      connections: 8,
+      allowH2: false,
+      // The server closes idle connections after a minute; closing them first avoids resets on reuse.
+      keepAliveTimeout: 20_000,
+      keepAliveMaxTimeout: 50_000,
+      connect: {
+        timeout: 10_000,
+        ...(options.ca === undefined ? {} : { ca: options.ca }),
+        ...(options.cert === undefined ? {} : { cert: options.cert }),
+        ...(options.key === undefined ? {} : { key: options.key }),
+      },
+    });
+  }
+
+  /** Sends a request and answers with the response of a successful one (status 2xx); its body must be consumed. */
+  async call(call: Call): Promise<Dispatcher.ResponseData> {
+    const url = `${this.#bases[call.base ?? 'read']}${call.path}`;
+    const silenceMs = call.silenceMs ?? SILENCE_MS;
+    let response: Dispatcher.ResponseData;
+    try {
+      response = await request(url, {
+        method: call.method,
+        dispatcher: this.#agent,
+        headers: {
+          'user-agent': 'vm-sync',
+          ...(this.#authorization === undefined ? {} : { authorization: this.#authorization }),
+          ...(call.form ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
+        },
+        body: call.form?.toString() ?? bodyOf(call.body),
+        headersTimeout: silenceMs,
+        bodyTimeout: silenceMs,
+        ...(call.signal ? { signal: call.signal } : {}),
+      });
+    } catch (error) {
+      throw judgeTransport(error, { act: call.act, site: this.site, url: this.url });
+    }
+    if (response.statusCode >= 200 && response.statusCode < 300) return response;
+    const body = await this.#errorBody(response);
+    throw judgeStatus(
+      {
+        status: response.statusCode,
+        body,
+        contentType: String(response.headers['content-type'] ?? ''),
+        retryAfter: response.headers['retry-after'],
+      },
+      { act: call.act, site: this.site, url: this.url },
+    );
+  }
+
+  /** A whole answer as text; for small answers only. */
+  async text(call: Call): Promise<string> {
+    const response = await this.call(call);
+    try {
+      return await response.body.text();
+    } catch (error) {
+      throw this.broken(call.act, error);
+    }
+  }
+
+  /** The error of an answer that broke off or cannot be read. */
+  broken(act: string, error: unknown): VmSyncError {
+    if (error instanceof VmSyncError) return error;
+    return judgeTransport(error, { act, site: this.site, url: this.url });
+  }
+
+  /** The error of an answer that is complete, but not what a VictoriaMetrics answers. */
+  strange(act: string, what: string): VmSyncError {
+    return new VmSyncError(
+      'retryable',
+      `VM ${act} error: ${this.site} (${this.url}) answered ${what}; check that the URL leads to a VictoriaMetrics`,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #errorBody(response: Dispatcher.ResponseData): Promise<string> {
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    try {
+      for await (const part of response.body) {
+        parts.push(part);
+        bytes += part.length;
+        if (bytes > ERROR_BODY_BYTES) break;
+      }
+    } catch (error) {
+      return errorText(error);
+    }
+    return Buffer.concat(parts).toString('utf8').slice(0, ERROR_BODY_BYTES);
+  }
+}
+
+/** Streams go out as they are read, with backpressure; `objectMode` would count parts instead of bytes. */
+function bodyOf(body: Call['body']): Uint8Array | Readable | null {
+  if (body === undefined || body instanceof Uint8Array) return body ?? null;
+  return Readable.from(body, { objectMode: false });
+}
+
+const shown = (url: URL): string => `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+
+function authorization(options: EndpointOptions, url: URL): string | undefined {
+  if (options.bearerToken !== undefined) return `Bearer ${options.bearerToken}`;
+  const username = options.username ?? decodeURIComponent(url.username);
+  const password = options.password ?? decodeURIComponent(url.password);
+  if (username === '' && password === '') return undefined;
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}

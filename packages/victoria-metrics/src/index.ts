@@ -1,0 +1,12 @@
+export { VictoriaMetrics } from './database.ts';
+export type { EndpointOptions } from './endpoint.ts';
+export { nativeIsShared } from './native.ts';
+export type { SeriesPrint, SeriesTally, TallyRequest } from './query.ts';
+export type { RowsRequest } from './rows.ts';
+export {
+  type CopyRequest,
+  copyLines,
+  copyMissing,
+  copyNative,
+  type Moved,
+} from './transfer.ts';

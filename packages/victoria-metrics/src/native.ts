@@ -1,0 +1,86 @@
+import type { Window } from '@vm-sync/core';
+import { VmSyncError } from '@vm-sync/core';
+import type { Endpoint } from './endpoint.ts';
+import { exportBounds } from './time.ts';
+
+/** The time range in front of a native stream: start and end in ms, zigzag-coded, big endian. */
+const HEADER_BYTES = 16;
+
+/**
+ * Asks whether the destination can read the source's native format, without writing anything: one series' blocks are
+ * sent under a time range that holds none of its samples. Versions before and after 1.82 refuse each other with a 400.
+ * Undefined when the source has nothing to try it with.
+ */
+export async function nativeIsShared(
+  source: Endpoint,
+  destination: Endpoint,
+  selector: string,
+  window: Window,
+): Promise<boolean | undefined> {
+  const sample = await firstBlock(source, selector, window);
+  if (!sample) return undefined;
+  const probe = Buffer.from(sample);
+  probe.writeBigInt64BE(2n, 0);
+  probe.writeBigInt64BE(2n, 8);
+  try {
+    await destination.text({
+      act: 'import',
+      method: 'POST',
+      base: 'write',
+      path: '/api/v1/import/native',
+      body: probe,
+    });
+    return true;
+  } catch (error) {
+    // A proxy that does not route the native paths is as good a reason for JSON lines as another format.
+    if (error instanceof VmSyncError && error.kind === 'final') return false;
+    throw error;
+  }
+}
+
+/** The header and the first whole block of a native export, or undefined when it is empty. */
+async function firstBlock(
+  source: Endpoint,
+  selector: string,
+  window: Window,
+): Promise<Buffer | undefined> {
+  let bytes = Buffer.alloc(0);
+  const response = await exportNative(source, { selector, window });
+  try {
+    for await (const part of response.body) {
+      bytes = Buffer.concat([bytes, part]);
+      const end = blockEnd(bytes);
+      if (end !== undefined && bytes.length >= end) return bytes.subarray(0, end);
+    }
+    return undefined;
+  } catch (error) {
+    throw source.broken('export', error);
+  } finally {
+    response.body.on('error', () => {}).destroy();
+  }
+}
+
+/** Where the first frame ends: `[length][metric name][length][block]` after the header. */
+function blockEnd(bytes: Buffer): number | undefined {
+  if (bytes.length < HEADER_BYTES + 4) return undefined;
+  const blockLengthAt = HEADER_BYTES + 4 + bytes.readUInt32BE(HEADER_BYTES);
+  if (bytes.length < blockLengthAt + 4) return undefined;
+  return blockLengthAt + 4 + bytes.readUInt32BE(blockLengthAt);
+}
+
+export async function exportNative(
+  source: Endpoint,
+  request: {
+    readonly selector: string;
+    readonly window: Window;
+    readonly signal?: AbortSignal | undefined;
+  },
+): ReturnType<Endpoint['call']> {
+  return source.call({
+    act: 'export',
+    method: 'POST',
+    path: '/api/v1/export/native',
+    form: new URLSearchParams({ 'match[]': request.selector, ...exportBounds(request.window) }),
+    signal: request.signal,
+  });
+}

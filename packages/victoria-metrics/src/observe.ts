@@ -1,0 +1,91 @@
+import { parseDurationMs, type SiteObservation, VmSyncError } from '@vm-sync/core';
+import { z } from 'zod';
+import type { Endpoint } from './endpoint.ts';
+
+const Scalar = z.object({
+  status: z.literal('success'),
+  data: z.object({ resultType: z.string(), result: z.array(z.unknown()).min(1) }),
+});
+
+/** Health is asked often and must not wait for what hangs. */
+const HEALTH_SILENCE_MS = 10_000;
+
+/**
+ * Proves that a VictoriaMetrics answers queries at the endpoint, and reads what it says of itself. `/health` is not
+ * asked: it answers 200 also where queries do not work, and proxies often do not route it. Throws when the site
+ * cannot answer a query.
+ */
+export async function observe(endpoint: Endpoint): Promise<SiteObservation> {
+  const text = await endpoint.text({
+    act: 'query',
+    method: 'POST',
+    path: '/api/v1/query',
+    form: new URLSearchParams({ query: '1', nocache: '1', timeout: '5s' }),
+    silenceMs: HEALTH_SILENCE_MS,
+  });
+  if (!Scalar.safeParse(jsonOrNothing(text)).success) {
+    const what = text.trimStart().startsWith('<')
+      ? 'a web page'
+      : 'something else than a query result';
+    throw endpoint.strange('query', what);
+  }
+  const metrics = await readMetrics(endpoint);
+  const started = metrics?.get('process_start_time_seconds');
+  const flag = (name: string) => metrics?.get(`flag ${name}`);
+  const readOnly = metrics?.get('vm_storage_is_read_only');
+  return {
+    site: endpoint.site,
+    url: endpoint.url,
+    startedMs: started === undefined ? undefined : Number(started) * 1000,
+    dedupMs: metrics && (parseDurationMs(String(flag('dedup.minScrapeInterval') ?? '0')) ?? 0),
+    retentionMs: parseRetentionMs(flag('retentionPeriod')),
+    readOnly: readOnly === undefined ? undefined : Number(readOnly) > 0,
+  };
+}
+
+/**
+ * The samples of `/metrics` that vm-sync uses: `name` for a plain metric (summed over its labels), `flag NAME` for the
+ * value of a flag. Undefined where the page is not served (proxies, cluster version).
+ */
+export async function readMetrics(endpoint: Endpoint): Promise<Map<string, string> | undefined> {
+  let page: string;
+  try {
+    page = await endpoint.text({
+      act: 'metrics',
+      method: 'GET',
+      path: '/metrics',
+      silenceMs: HEALTH_SILENCE_MS,
+    });
+  } catch (error) {
+    if (error instanceof VmSyncError && error.kind === 'final') return undefined;
+    throw error;
+  }
+  const metrics = new Map<string, string>();
+  for (const line of page.split('\n')) {
+    const found = /^([a-zA-Z_:][\w:]*)(\{.*\})? (\S+)$/.exec(line);
+    if (!found) continue;
+    const [, name = '', labels = '', value = ''] = found;
+    if (name === 'flag') {
+      const flag = /name="([^"]*)", ?value="((?:[^"\\]|\\.)*)"/.exec(labels);
+      if (flag) metrics.set(`flag ${flag[1]}`, flag[2] ?? '');
+    } else metrics.set(name, String(Number(metrics.get(name) ?? 0) + Number(value)));
+    if (labels.includes('reason=')) metrics.set(`${name}${labels}`, value);
+  }
+  // Some other program's page says nothing about this VictoriaMetrics.
+  return metrics.has('flag retentionPeriod') || metrics.has('vm_rows') ? metrics : undefined;
+}
+
+/** `-retentionPeriod` counts months (of 31 days) where it has no unit. */
+function parseRetentionMs(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[\d.]+$/.test(text)) return Number(text) * 31 * 86_400_000;
+  return parseDurationMs(text);
+}
+
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

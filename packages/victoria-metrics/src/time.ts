@@ -1,0 +1,26 @@
+import type { Window } from '@vm-sync/core';
+
+/**
+ * The one place where windows `(from, to]` become the database's own bounds (DESIGN, invariant 4). Times are always
+ * written as decimal seconds: 1.79 reads whole milliseconds as seconds and answers with nothing (measured).
+ */
+export const seconds = (atMs: number): string => (atMs / 1000).toFixed(3);
+
+/** Both ends of an export are inclusive: it begins one millisecond after the window's open end. */
+export const exportBounds = (window: Window): { start: string; end: string } => ({
+  start: seconds(window.fromMs + 1),
+  end: seconds(window.toMs),
+});
+
+/** A look-behind `[step]` at T covers `(T - step, T]`: a window's points stand at the ends of its buckets. */
+export const rangeBounds = (
+  window: Window,
+  stepMs: number,
+): { start: string; end: string; step: string } => ({
+  start: seconds(window.fromMs + stepMs),
+  end: seconds(window.toMs),
+  step: duration(stepMs),
+});
+
+/** A MetricsQL duration of whole seconds or milliseconds. */
+export const duration = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);

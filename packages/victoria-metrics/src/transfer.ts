@@ -1,0 +1,186 @@
+import { missingTimestamps, seriesKey, type Window } from '@vm-sync/core';
+import type { Endpoint } from './endpoint.ts';
+import { hasSpecialValues, linesWith } from './lines.ts';
+import { exportNative } from './native.ts';
+import { exportLines, type RowsRequest, sampleTimestamps } from './rows.ts';
+
+/** What went over the wire; `samples` is unknown for native blocks, which are not opened. */
+export interface Moved {
+  readonly bytes: number;
+  readonly samples: number | undefined;
+}
+
+export interface CopyRequest {
+  readonly selector: string;
+  readonly window: Window;
+  readonly signal?: AbortSignal | undefined;
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** Bytes per write of the import's body: many small lines would cost a system call each. */
+const BATCH_BYTES = 262_144;
+
+/** Streams the source's blocks as they are; only for destinations that have nothing there and share the format. */
+export async function copyNative(
+  source: Endpoint,
+  destination: Endpoint,
+  request: CopyRequest,
+): Promise<Moved> {
+  return piped(destination, '/api/v1/import/native', request.signal, async function* (signal) {
+    const response = await exportNative(source, { ...request, signal });
+    try {
+      for await (const part of response.body) {
+        request.onBytes?.(part.length);
+        yield part;
+      }
+    } catch (error) {
+      throw source.broken('export', error);
+    } finally {
+      response.body.on('error', () => {}).destroy();
+    }
+  });
+}
+
+/** Streams the source's samples as JSON lines, in a spelling that every version reads. */
+export async function copyLines(
+  source: Endpoint,
+  destination: Endpoint,
+  request: CopyRequest,
+): Promise<Moved> {
+  let samples = 0;
+  const moved = await piped(destination, '/api/v1/import', request.signal, (signal) =>
+    batched(
+      (async function* () {
+        const { selector, window } = request;
+        for await (const line of exportLines(source, { selectors: [selector], window, signal })) {
+          const special = hasSpecialValues(line);
+          const part = special ? linesWith(line, () => true) : undefined;
+          samples += part ? part.samples : line.timestamps.length;
+          if (part) yield* part.lines;
+          else yield Buffer.concat([line.bytes, LINE_BREAK]);
+        }
+      })(),
+      request.onBytes,
+    ),
+  );
+  return { ...moved, samples };
+}
+
+/** The destination's timestamps by series, as `readTimestamps` gives them. */
+export type Timestamps = ReadonlyMap<string, Float64Array>;
+
+/** All timestamps of a window by series key. Memory: 8 bytes a sample, so ask for bounded windows only. */
+export async function readTimestamps(
+  endpoint: Endpoint,
+  request: RowsRequest,
+): Promise<Map<string, Float64Array>> {
+  const found = new Map<string, Float64Array>();
+  for await (const line of exportLines(endpoint, request)) {
+    const key = seriesKey(line.labels);
+    const before = found.get(key);
+    const more = sampleTimestamps(line);
+    found.set(key, before ? Float64Array.from([...before, ...more]) : Float64Array.from(more));
+  }
+  return found;
+}
+
+/**
+ * Sends those samples of the source that the destination (`present`) lacks, and nothing else: right also where the
+ * destination holds a part, and does not deduplicate.
+ */
+export async function copyMissing(
+  source: Endpoint,
+  destination: Endpoint,
+  present: Timestamps,
+  dedupMs: number,
+  request: RowsRequest & Pick<CopyRequest, 'onBytes'>,
+): Promise<Moved> {
+  let samples = 0;
+  const none = new Float64Array();
+  const moved = await piped(destination, '/api/v1/import', request.signal, (signal) =>
+    batched(
+      (async function* () {
+        for await (const line of exportLines(source, { ...request, signal })) {
+          const there = present.get(seriesKey(line.labels)) ?? none;
+          const missing = new Set(missingTimestamps(sampleTimestamps(line), there, dedupMs));
+          if (missing.size === 0) continue;
+          // `delete` also takes care of a source that holds a sample twice: it is sent once.
+          const part = linesWith(line, (timestampMs) => missing.delete(timestampMs));
+          samples += part.samples;
+          yield* part.lines;
+        }
+      })(),
+      request.onBytes,
+    ),
+  );
+  return { ...moved, samples };
+}
+
+const LINE_BREAK = Buffer.from('\n');
+
+async function* batched(
+  lines: AsyncIterable<Buffer>,
+  onBytes: ((bytes: number) => void) | undefined,
+): AsyncGenerator<Buffer> {
+  let batch: Buffer[] = [];
+  let bytes = 0;
+  for await (const line of lines) {
+    batch.push(line);
+    bytes += line.length;
+    if (bytes < BATCH_BYTES) continue;
+    onBytes?.(bytes);
+    yield Buffer.concat(batch);
+    batch = [];
+    bytes = 0;
+  }
+  if (bytes > 0) {
+    onBytes?.(bytes);
+    yield Buffer.concat(batch);
+  }
+}
+
+/**
+ * Joins an export to an import as one act: backpressure reaches from the one to the other, when either end fails the
+ * other is given up, and the error told is that of the end that failed first: the destination's refusal is the cause
+ * of an export that breaks off, and a source that breaks off is the cause of an import that does.
+ */
+async function piped(
+  destination: Endpoint,
+  path: string,
+  outer: AbortSignal | undefined,
+  open: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
+): Promise<Moved> {
+  const gone = new AbortController();
+  const signal = outer ? AbortSignal.any([outer, gone.signal]) : gone.signal;
+  let bytes = 0;
+  let sourceError: unknown;
+  async function* body(): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const part of open(signal)) {
+        bytes += part.length;
+        yield part;
+      }
+    } catch (error) {
+      if (!gone.signal.aborted) sourceError = error;
+      throw error;
+    }
+  }
+  try {
+    await destination.text({
+      act: 'import',
+      method: 'POST',
+      base: 'write',
+      path,
+      body: body(),
+      signal: outer,
+      silenceMs: IMPORT_SILENCE_MS,
+    });
+    return { bytes, samples: undefined };
+  } catch (error) {
+    gone.abort();
+    throw sourceError ?? error;
+  }
+}
+
+/** An import is answered at its end only; a server that waits for an insert slot takes up to a minute. */
+const IMPORT_SILENCE_MS = 120_000;
