@@ -1,4 +1,9 @@
-import { mergeConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 import shared from '../../vitest.shared.ts';
 
-export default mergeConfig(shared, {});
+export default defineConfig({
+  ...shared,
+  // Node applies these to `require` as well: with `import` or `module` among them Express is given ES modules of
+  // packages that have both kinds, and fails.
+  ssr: { resolve: { conditions: ['@vm-sync/source', 'node'] } },
+});

@@ -1,1 +1,3 @@
-export {};
+export { requestBackfillCheck } from './check.ts';
+export { type Running, startScheduler } from './scheduler.ts';
+export { checkSettings } from './settings.ts';

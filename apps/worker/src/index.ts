@@ -1,1 +1,1 @@
-export {};
+export { type Running, startWorker } from './worker.ts';

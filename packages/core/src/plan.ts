@@ -1,5 +1,12 @@
 import type { Gap } from './compare.ts';
-import { formatSelector, type Labels, type Selector, selectorOf } from './selector.ts';
+import {
+  escapeRegex,
+  formatSelector,
+  type Labels,
+  type Matcher,
+  type Selector,
+  selectorOf,
+} from './selector.ts';
 import { bucketEndsMs, lengthMs, makeWindow, type Window } from './window.ts';
 
 /** What one repair job makes right: every sample of these selectors in this window. */
@@ -12,7 +19,7 @@ export interface Chunk {
   readonly samples: number;
 }
 
-/** The gaps of one stretch of a comparison, with how many series the source had there, in all and by metric name. */
+/** The gaps of one stretch of a comparison, with how many series the source had there by metric name. */
 export interface ComparedSlice {
   readonly selector: Selector;
   readonly window: Window;
@@ -38,42 +45,85 @@ export const PLAN_LIMITS: PlanLimits = {
 
 /**
  * Turns the gaps of one compared slice into chunks. Series that lack the same stretch of time share a chunk. Where all
- * series of the slice (or all of a metric name) lack it, one broad selector stands for them: it may meet series that
- * lack nothing, because a chunk is repaired by what is missing when it runs, not by what it names.
+ * series of a metric name lack it, the name stands for them: it may meet series that lack nothing, because a chunk is
+ * repaired by what is missing when it runs, not by what it names.
  */
 export function planSlice(slice: ComparedSlice, stepMs: number, limits: PlanLimits): Chunk[] {
   const byWindow = Map.groupBy(slice.gaps, (gap) => `${gap.fromMs} ${gap.toMs}`);
-  const sourceTotal = sum(slice.sourceSeries.values());
   return [...byWindow.values()].flatMap((gaps) => {
     const [{ fromMs, toMs }] = gaps as [Gap];
-    const window = makeWindow(fromMs, toMs);
-    if (gaps.length === sourceTotal && gaps.length > 1) {
-      return divide([formatSelector(slice.selector)], window, gaps, stepMs, limits);
+    const single: Gap[] = [];
+    const whole: NamedGaps[] = [];
+    for (const [name, named] of Map.groupBy(gaps, (gap) => gap.labels['__name__'] ?? '')) {
+      if (named.length > 1 && named.length === slice.sourceSeries.get(name)) {
+        whole.push({ name, gaps: named, samples: missingOf(named) });
+      } else single.push(...named);
     }
-    return planByName(slice, window, gaps, stepMs, limits);
+    const window = makeWindow(fromMs, toMs);
+    return [
+      ...planNames(slice, window, whole, stepMs, limits),
+      ...planSeries(slice, window, single, stepMs, limits),
+    ];
   });
 }
 
-function planByName(
+interface NamedGaps {
+  readonly name: string;
+  readonly gaps: readonly Gap[];
+  readonly samples: number;
+}
+
+/** Most names in one selector: its text stays below the 16 KiB that a query may have by default. */
+const NAMES_PER_CHUNK = 100;
+
+/**
+ * Chunks of whole metric names. Many samples are divided by name rather than by time: the database stores long runs of
+ * a series together, so a long window of few series costs it less than a short one of many.
+ */
+function planNames(
+  slice: ComparedSlice,
+  window: Window,
+  names: readonly NamedGaps[],
+  stepMs: number,
+  limits: PlanLimits,
+): Chunk[] {
+  const packs: NamedGaps[][] = [];
+  let room = 0;
+  for (const named of names) {
+    const pack = packs.at(-1);
+    if (pack && named.samples <= room && pack.length < NAMES_PER_CHUNK) pack.push(named);
+    else {
+      packs.push([named]);
+      room = limits.samplesPerChunk;
+    }
+    room -= named.samples;
+  }
+  const everything = names.length === slice.sourceSeries.size && packs.length === 1;
+  return packs.flatMap((pack) => {
+    const gaps = pack.flatMap((named) => named.gaps);
+    const selector = everything ? slice.selector : [namesMatcher(pack), ...slice.selector];
+    return divide([formatSelector(selector)], window, gaps, stepMs, limits);
+  });
+}
+
+const namesMatcher = (pack: readonly NamedGaps[]): Matcher => {
+  const [first, ...more] = pack.map(({ name }) => name);
+  if (more.length === 0) return { label: '__name__', operator: '=', value: first ?? '' };
+  const value = pack.map(({ name }) => escapeRegex(name)).join('|');
+  return { label: '__name__', operator: '=~', value };
+};
+
+/** Chunks that name their series one by one. */
+function planSeries(
   slice: ComparedSlice,
   window: Window,
   gaps: readonly Gap[],
   stepMs: number,
   limits: PlanLimits,
 ): Chunk[] {
-  const single: Gap[] = [];
   const chunks: Chunk[] = [];
-  for (const [name, named] of Map.groupBy(gaps, (gap) => gap.labels['__name__'] ?? '')) {
-    if (named.length > 1 && named.length === slice.sourceSeries.get(name)) {
-      const selector: Selector = [
-        { label: '__name__', operator: '=', value: name },
-        ...slice.selector,
-      ];
-      chunks.push(...divide([formatSelector(selector)], window, named, stepMs, limits));
-    } else single.push(...named);
-  }
-  for (let at = 0; at < single.length; at += limits.seriesPerChunk) {
-    const part = single.slice(at, at + limits.seriesPerChunk);
+  for (let at = 0; at < gaps.length; at += limits.seriesPerChunk) {
+    const part = gaps.slice(at, at + limits.seriesPerChunk);
     const selectors = part.map((gap) => formatSelector(exactly(gap.labels, slice.selector)));
     chunks.push(...divide(selectors, window, part, stepMs, limits));
   }
@@ -97,7 +147,7 @@ function divide(
   stepMs: number,
   limits: PlanLimits,
 ): Chunk[] {
-  const samples = gaps.reduce((total, gap) => total + gap.missing, 0);
+  const samples = missingOf(gaps);
   const ends = bucketEndsMs(window, stepMs);
   const pieces = Math.min(ends.length, Math.ceil(samples / limits.samplesPerChunk)) || 1;
   const chunks: Chunk[] = [];
@@ -121,8 +171,5 @@ function divide(
 export const newestFirst = (chunks: readonly Chunk[]): Chunk[] =>
   [...chunks].sort((a, b) => b.window.toMs - a.window.toMs || b.samples - a.samples);
 
-const sum = (numbers: Iterable<number>): number => {
-  let total = 0;
-  for (const number of numbers) total += number;
-  return total;
-};
+const missingOf = (gaps: readonly Gap[]): number =>
+  gaps.reduce((total, gap) => total + gap.missing, 0);

@@ -99,7 +99,10 @@ class SelectorReader {
 /** A name in which other characters than letters, digits, `_`, `:` and `.` stand behind a backslash. */
 const NAME = /(?:[\p{L}_:]|\\[\s\S])(?:[\p{L}\p{N}_:.]|\\[\s\S])*/uy;
 
-const unescapeName = (name: string): string => name.replaceAll(/\\([\s\S])/gu, '$1');
+const unescapeName = (name: string): string =>
+  name.replaceAll(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([\s\S]))/gu, (_, hex, unicode, one) =>
+    one === undefined ? String.fromCharCode(parseInt(hex ?? unicode, 16)) : one,
+  );
 
 function unquote(quoted: string): string {
   const escapes: Record<string, string> = { n: '\n', t: '\t', r: '\r' };
@@ -112,7 +115,7 @@ function unquote(quoted: string): string {
 
 function assertRegex(pattern: string): void {
   try {
-    new RegExp(`^(?:${pattern.replace(/^\(\?[a-zA-Z]+\)/, '')})$`);
+    anchored(pattern);
   } catch (error) {
     throw new SelectorSyntaxError(`not a regular expression: ${(error as Error).message}`);
   }
@@ -132,9 +135,18 @@ export function formatSelector(selector: Selector): string {
 const escapeName = (name: string): string =>
   [...name]
     .map((char, at) =>
-      /[A-Za-z_:]/.test(char) || (at > 0 && /[0-9]/.test(char)) ? char : `\\${char}`,
+      /[A-Za-z_:]/.test(char) || (at > 0 && /[0-9]/.test(char))
+        ? char
+        : `\\${afterBackslash(char)}`,
     )
     .join('');
+
+/**
+ * Control characters are written by their code: newer parsers refuse them as they stand. For other invisible characters
+ * (U+00A0, U+2028) there is no spelling that 1.79 and 1.145 both read.
+ */
+const afterBackslash = (char: string): string =>
+  char < ' ' || char === '\x7f' ? `x${char.charCodeAt(0).toString(16).padStart(2, '0')}` : char;
 
 /** Go's way of quoting; other control characters are read as they stand by every version. */
 function quote(value: string): string {
@@ -144,6 +156,25 @@ function quote(value: string): string {
     .replaceAll('\r', '\\r')
     .replaceAll('\t', '\\t');
   return `"${escaped}"`;
+}
+
+/** A text as a regular expression that matches it alone, in the grammar of RE2. */
+export const escapeRegex = (text: string): string => text.replaceAll(/[\\^$.|?*+()[\]{}]/g, '\\$&');
+
+/** True when a series with these labels meets the selector; an absent label counts as an empty one. */
+export const meets = (selector: Selector, labels: Labels): boolean =>
+  selector.every(({ label, operator, value }) => {
+    const own = labels[label] ?? '';
+    if (operator === '=') return own === value;
+    if (operator === '!=') return own !== value;
+    const matched = anchored(value).test(own);
+    return operator === '=~' ? matched : !matched;
+  });
+
+/** Anchored at both ends; a flag group in front (`(?i)`), which RE2 knows, becomes a flag of ours. */
+function anchored(pattern: string): RegExp {
+  const flags = /^\(\?([ims]+)\)/.exec(pattern);
+  return new RegExp(`^(?:${pattern.slice(flags?.[0].length ?? 0)})$`, flags?.[1] ?? '');
 }
 
 /** Selects exactly the series with these labels, and those that have further labels beside them. */

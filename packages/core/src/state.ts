@@ -10,7 +10,7 @@ import {
   reverse,
   type Site,
 } from './site.ts';
-import { formatWindow, type Window } from './window.ts';
+import { formatWindow, subtractWindows, type Window } from './window.ts';
 
 /** A repaired window, kept until the destination has certainly written it to disk. */
 export interface RecentRepair {
@@ -72,6 +72,17 @@ export interface Step {
  * seconds by default; an hour covers servers whose flush interval was raised.
  */
 export const REPAIR_MEMORY_MS = 3_600_000;
+
+/**
+ * A destination that is killed forgets what it accepted within its last seconds (measured: everything up to 6 s, nothing
+ * from 10 s on). What was repaired later than this before a check is seen, but not yet proven by it.
+ */
+export const CONFIRM_AFTER_MS = 15_000;
+
+const unconfirmed = (state: SyncState, key: DirectionKey, atMs: number): Window[] =>
+  state.recentRepairs
+    .filter((repair) => repair.direction === key && atMs - repair.settledMs < CONFIRM_AFTER_MS)
+    .map((repair) => repair.window);
 
 /**
  * A day's distance to the edge of the shorter retention: beyond it each site keeps a different tail for up to a month,
@@ -163,7 +174,11 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
 
   const key = directionKey(report.direction);
   const back = directionKey(reverse(report.direction));
-  const { forward, backward, horizonMs, tallied } = report;
+  const { backward, horizonMs, tallied } = report;
+  const forward = {
+    ...report.forward,
+    proven: subtractWindows(report.forward.proven, unconfirmed(state, key, report.atMs)),
+  };
   const marks = {
     ...state.marks,
     [key]: advance(state.marks[key] as Mark, horizonMs, forward),
@@ -174,8 +189,8 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
     [key]: withoutProven(report.history, forward.proven),
   };
   const sameWay = !turned || state.activeSite === 'unknown';
-  const consecutiveClean =
-    report.outcome === 'clean' ? (sameWay ? state.consecutiveClean : 0) + 1 : 0;
+  const clean = report.outcome === 'clean' && marks[key]?.unproven.length === 0;
+  const consecutiveClean = clean ? (sameWay ? state.consecutiveClean : 0) + 1 : 0;
   let next: SyncState = {
     ...common,
     marks,
@@ -184,7 +199,7 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
     gapsDetected: tallied.gaps,
     lastError: null,
   };
-  next = episodeAfter(next, report, key, events);
+  next = episodeAfter(next, report, key, clean, events);
   const reasons = whyNotReady(next, report, key, cleanChecks);
   if (reasons.length > 0) return withdraw({ ...next, reasons }, events);
   if (!state.failbackReady || turned) {
@@ -201,11 +216,12 @@ function episodeAfter(
   state: SyncState,
   report: KnownReport,
   key: DirectionKey,
+  clean: boolean,
   events: SyncEvent[],
 ): SyncState {
   const { direction, tallied, atMs } = report;
   const episode = state.episode?.direction === key ? state.episode : null;
-  if (report.outcome === 'gaps') {
+  if (!clean) {
     if (episode || tallied.gaps === 0) return { ...state, episode };
     events.push({ kind: 'gap-detected', direction, gaps: tallied.gaps, samples: tallied.missing });
     return { ...state, episode: { sinceMs: atMs, direction: key, samplesRepaired: 0 } };
@@ -276,10 +292,24 @@ export function afterRun(state: SyncState, run: SettledRun): SyncState {
   };
 }
 
-/** Makes a named range due, so that the next checks prove (and repair) it: a backfill. */
-export function requestBackfill(state: SyncState, key: DirectionKey, window: Window): SyncState {
+/**
+ * Makes a named range due in the direction of the active site, so that the next checks prove and repair it: a backfill.
+ * A range that reaches the mark's beginning moves it there. Unchanged when no check has found a direction yet.
+ */
+export function requestBackfill(state: SyncState, window: Window): SyncState {
+  if (state.activeSite === 'unknown') return state;
+  const key = directionKey(directionFrom(state.activeSite));
   const mark = state.marks[key];
-  return mark ? { ...state, marks: { ...state.marks, [key]: reopen(mark, [window]) } } : state;
+  if (!mark) return state;
+  const reopened = reopen(mark, [window]);
+  const sinceMs =
+    window.toMs >= mark.sinceMs ? Math.min(mark.sinceMs, window.fromMs) : mark.sinceMs;
+  return {
+    ...state,
+    failbackReady: false,
+    consecutiveClean: 0,
+    marks: { ...state.marks, [key]: { ...reopened, sinceMs } },
+  };
 }
 
 /** True when `site` is proven to hold everything that the other site has, by the last check. */

@@ -1,4 +1,5 @@
 export * from './connection.ts';
 export * from './queues.ts';
+export * from './readiness.ts';
 export * from './schemas.ts';
 export { Store } from './store.ts';

@@ -26,6 +26,8 @@ const KEPT: JobsOptions = {
 };
 
 export const CHECK_OPTIONS: JobsOptions = {
+  // After everything without a priority: a run that is done is settled before the next check looks.
+  priority: 1,
   removeOnComplete: { age: DAY_S, count: 500 },
   removeOnFail: { age: 3 * DAY_S, count: 500 },
   attempts: 1,

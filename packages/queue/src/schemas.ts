@@ -46,6 +46,8 @@ const direction = z
 /** What a `check-gaps` job carries. */
 export const CheckOrder = z.object({
   cause: z.enum(['schedule', 'start', 'confirm', 'operator']),
+  /** A range that an operator wants proven and repaired, beside all that is due anyway. */
+  backfill: window.optional(),
 });
 export type CheckOrder = z.infer<typeof CheckOrder>;
 

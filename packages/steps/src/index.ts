@@ -1,1 +1,10 @@
-export {};
+export {
+  type CheckContext,
+  type CheckResult,
+  type CheckSettings,
+  checkGaps,
+  NOTHING_SET_ASIDE,
+  type SetAside,
+} from './check-gaps.ts';
+export type * from './ports.ts';
+export { type ChunkContext, type ChunkOutcome, repairChunk } from './repair-chunk.ts';

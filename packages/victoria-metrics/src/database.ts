@@ -1,8 +1,10 @@
 import { type SiteObservation, VmSyncError } from '@vm-sync/core';
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
+import { labelNames, labelValues } from './labels.ts';
 import { observe, readMetrics } from './observe.ts';
 import {
   byName,
+  counts,
   prints,
   type SeriesPrint,
   type SeriesTally,
@@ -51,6 +53,19 @@ export class VictoriaMetrics {
 
   totalSamples(request: Omit<TallyRequest, 'stepMs'>): Promise<number> {
     return totalSamples(this.endpoint, request);
+  }
+
+  /** Samples by series key; a series that several selectors meet is counted once. */
+  counts(request: RowsRequest): Promise<Map<string, number>> {
+    return counts(this.endpoint, request);
+  }
+
+  labelValues(label: string, request: Omit<TallyRequest, 'stepMs'>): Promise<string[]> {
+    return labelValues(this.endpoint, label, request);
+  }
+
+  labelNames(request: Omit<TallyRequest, 'stepMs'>): Promise<string[]> {
+    return labelNames(this.endpoint, request);
   }
 
   timestamps(request: RowsRequest): Promise<Map<string, Float64Array>> {

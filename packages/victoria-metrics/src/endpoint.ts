@@ -8,7 +8,7 @@ export interface EndpointOptions {
   readonly site: Site;
   /** Base URL; a path prefix is kept, a login in it is used and never shown. */
   readonly url: string;
-  /** Where to query and export, and where to import, when these differ (cluster version). */
+  /** Where to query and export, and where to import, when these differ (cluster version); each with a login of its own or that of `url`. */
   readonly readUrl?: string | undefined;
   readonly writeUrl?: string | undefined;
   readonly username?: string | undefined;
@@ -47,19 +47,21 @@ export class Endpoint {
   readonly site: Site;
   /** The base URL without login and query, safe to show. */
   readonly url: string;
-  readonly #bases: Record<'read' | 'write', string>;
-  readonly #authorization: string | undefined;
+  readonly #bases: Record<'read' | 'write', Base>;
   readonly #agent: Agent;
 
   constructor(options: EndpointOptions) {
     const url = new URL(options.url);
     this.site = options.site;
     this.url = shown(url);
+    const base = (own: URL): Base => ({
+      url: shown(own),
+      authorization: authorization(options, own) ?? authorization(options, url),
+    });
     this.#bases = {
-      read: shown(new URL(options.readUrl ?? options.url)),
-      write: shown(new URL(options.writeUrl ?? options.url)),
+      read: base(new URL(options.readUrl ?? options.url)),
+      write: base(new URL(options.writeUrl ?? options.url)),
     };
-    this.#authorization = authorization(options, url);
     this.#agent = new Agent({
       connections: 8,
       allowH2: false,
@@ -77,16 +79,17 @@ export class Endpoint {
 
   /** Sends a request and answers with the response of a successful one (status 2xx); its body must be consumed. */
   async call(call: Call): Promise<Dispatcher.ResponseData> {
-    const url = `${this.#bases[call.base ?? 'read']}${call.path}`;
+    const { url, authorization } = this.#bases[call.base ?? 'read'];
+    const where = { act: call.act, site: this.site, url };
     const silenceMs = call.silenceMs ?? SILENCE_MS;
     let response: Dispatcher.ResponseData;
     try {
-      response = await request(url, {
+      response = await request(`${url}${call.path}`, {
         method: call.method,
         dispatcher: this.#agent,
         headers: {
           'user-agent': 'vm-sync',
-          ...(this.#authorization === undefined ? {} : { authorization: this.#authorization }),
+          ...(authorization === undefined ? {} : { authorization }),
           ...(call.form ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
         },
         body: call.form?.toString() ?? bodyOf(call.body),
@@ -95,7 +98,7 @@ export class Endpoint {
         ...(call.signal ? { signal: call.signal } : {}),
       });
     } catch (error) {
-      throw judgeTransport(error, { act: call.act, site: this.site, url: this.url });
+      throw judgeTransport(error, where);
     }
     if (response.statusCode >= 200 && response.statusCode < 300) return response;
     const body = await this.#errorBody(response);
@@ -106,7 +109,7 @@ export class Endpoint {
         contentType: String(response.headers['content-type'] ?? ''),
         retryAfter: response.headers['retry-after'],
       },
-      { act: call.act, site: this.site, url: this.url },
+      where,
     );
   }
 
@@ -116,21 +119,20 @@ export class Endpoint {
     try {
       return await response.body.text();
     } catch (error) {
-      throw this.broken(call.act, error);
+      throw this.broken(call.act, error, call.base);
     }
   }
 
   /** The error of an answer that broke off or cannot be read. */
-  broken(act: string, error: unknown): VmSyncError {
-    if (error instanceof VmSyncError) return error;
-    return judgeTransport(error, { act, site: this.site, url: this.url });
+  broken(act: string, error: unknown, base: 'read' | 'write' = 'read'): VmSyncError {
+    return judgeTransport(error, { act, site: this.site, url: this.#bases[base].url });
   }
 
   /** The error of an answer that is complete, but not what a VictoriaMetrics answers. */
   strange(act: string, what: string): VmSyncError {
     return new VmSyncError(
       'retryable',
-      `VM ${act} error: ${this.site} (${this.url}) answered ${what}; check that the URL leads to a VictoriaMetrics`,
+      `VM ${act} error: ${this.site} (${this.#bases.read.url}) answered ${what}; check that the URL leads to a VictoriaMetrics`,
     );
   }
 
@@ -152,6 +154,12 @@ export class Endpoint {
     }
     return Buffer.concat(parts).toString('utf8').slice(0, ERROR_BODY_BYTES);
   }
+}
+
+/** An address and the login to be used there. */
+interface Base {
+  readonly url: string;
+  readonly authorization: string | undefined;
 }
 
 /** Streams go out as they are read, with backpressure; `objectMode` would count parts instead of bytes. */

@@ -17,6 +17,9 @@ interface Answer {
 const TOO_BIG =
   /maxUniqueTimeseries|maxSamplesPer|maxExportSeries|maxExportDuration|maxQueryDuration|maxSeries|maxPoints|maxQueryLen|matching timeseries exceeds|cannot select more than|too many points|too long query|timeout exceeded|deadline|maxMemoryPerQuery|not enough memory/i;
 
+/** 1.79 names the limits above also where it is merely busy, as ways of giving requests more patience. */
+const TOO_MANY = /concurrent .*requests/i;
+
 /** Reads an unsuccessful HTTP answer: may the same be tried again, must it be asked in parts, or must a person act? */
 export function judgeStatus(answer: Answer, where: Where): VmSyncError {
   const { kind, advice } = judgement(answer);
@@ -25,14 +28,16 @@ export function judgeStatus(answer: Answer, where: Where): VmSyncError {
   return new VmSyncError(kind, text, { retryAfterMs: retryAfterMs(answer.retryAfter) });
 }
 
-function judgement({ status, body }: Answer): { kind: ErrorKind; advice: string } {
+function judgement(answer: Answer): { kind: ErrorKind; advice: string } {
+  const { status } = answer;
+  const body = ownWords(answer);
   const variables = 'check LOCAL_VM_… and REMOTE_VM_… USERNAME, PASSWORD and BEARER_TOKEN';
   if (status === 401 || status === 403)
     return { kind: 'final', advice: `login refused: ${variables}` };
   if (/auth token|authKey|unauthorized/i.test(body)) {
     return { kind: 'final', advice: `login refused: ${variables}` };
   }
-  if (/missing route|unsupported path/i.test(body) || status === 404 || status === 405) {
+  if (/missing route|unsupported path|missing -http\.pathPrefix/i.test(body) || status === 404 || status === 405) {
     return {
       kind: 'final',
       advice:
@@ -47,7 +52,9 @@ function judgement({ status, body }: Answer): { kind: ErrorKind; advice: string 
   }
   if (
     status === 413 ||
-    ((status === 422 || status === 400 || status === 503) && TOO_BIG.test(body))
+    ((status === 422 || status === 400 || status === 503) &&
+      TOO_BIG.test(body) &&
+      !TOO_MANY.test(body))
   ) {
     return {
       kind: 'too-big',
@@ -60,8 +67,20 @@ function judgement({ status, body }: Answer): { kind: ErrorKind; advice: string 
   return { kind: 'final', advice: 'the request was refused: trying again will not help' };
 }
 
-function firstLine({ body, contentType }: Answer): string {
+/** What the server says, without what it repeats of our own request: metrics may be named `unauthorized_total`. */
+const ownWords = (answer: Answer): string =>
+  errorOf(answer)
+    .replaceAll(/"(?:[^"\\]|\\[\s\S])*"/g, '""')
+    .replaceAll(/\{[^{}]*\}/g, '{}');
+
+function firstLine(answer: Answer): string {
+  const { body, contentType } = answer;
   if (contentType.includes('html') || /^\s*</.test(body)) return ' with a web page';
+  const line = errorOf(answer).trim().split('\n', 1)[0];
+  return line ? `: ${line.slice(0, 300)}` : '';
+}
+
+function errorOf({ body }: Answer): string {
   let text = body;
   try {
     const parsed: unknown = JSON.parse(body);
@@ -70,12 +89,9 @@ function firstLine({ body, contentType }: Answer): string {
     // Exports and imports answer in plain text.
   }
   // 1.79 prefixes the request's own URI, which may carry a key.
-  const line = text
+  return text
     .replace(/remoteAddr: "[^"]*";?\s*(?:requestURI: \S+;?)?\s*/g, '')
-    .replace(/authKey=[^&\s"]*/g, 'authKey=…')
-    .trim()
-    .split('\n', 1)[0];
-  return line ? `: ${line.slice(0, 300)}` : '';
+    .replace(/authKey=[^&\s"]*/g, 'authKey=…');
 }
 
 function retryAfterMs(header: string | string[] | undefined): number | undefined {
@@ -85,6 +101,21 @@ function retryAfterMs(header: string | string[] | undefined): number | undefined
 
 const TLS_CODES =
   /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(?:VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(?:_LOCALLY)?)|CERT_\w+|ERR_TLS_\w+|HOSTNAME_MISMATCH)$/;
+
+const TLS_FAULTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /^ERR_SSL_.*(?:CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|UNKNOWN_CA)$/,
+    'refuses us without a client certificate that it knows: set …_VM_CERT_FILE and …_VM_KEY_FILE',
+  ],
+  [
+    /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$/,
+    'speaks no TLS at this port: use http:// in the URL, or the port for TLS',
+  ],
+];
+
+const BROKEN = 'broke the connection off';
+/** With TLS 1.3 a server that misses our certificate ends the connection without a word that reaches us (measured). */
+const BROKEN_TLS = `${BROKEN}; if it demands a client certificate, set …_VM_CERT_FILE and …_VM_KEY_FILE`;
 
 const PLAIN: Record<string, string> = {
   ECONNREFUSED:
@@ -97,9 +128,9 @@ const PLAIN: Record<string, string> = {
   UND_ERR_CONNECT_TIMEOUT: 'does not answer: check the network between the sites and its firewall',
   UND_ERR_HEADERS_TIMEOUT: 'did not answer in time',
   UND_ERR_BODY_TIMEOUT: 'fell silent in the middle of its answer',
-  ECONNRESET: 'broke the connection off',
-  UND_ERR_SOCKET: 'broke the connection off',
-  EPIPE: 'broke the connection off',
+  ECONNRESET: BROKEN,
+  UND_ERR_SOCKET: BROKEN,
+  EPIPE: BROKEN,
 };
 
 /** Reads a failure below HTTP: refused, reset, timed out, certificate not trusted. */
@@ -117,8 +148,11 @@ export function judgeTransport(error: unknown, where: Where): VmSyncError {
       { cause: error },
     );
   }
+  const wrong = codes.map((code) => TLS_FAULTS.find(([pattern]) => pattern.test(code))).find(Boolean);
+  if (wrong) return new VmSyncError('final', `${prefix} ${wrong[1]}`, { cause: error });
   const known = codes.find((code) => code in PLAIN);
-  const what = known ? PLAIN[known] : `failed: ${errorText(error)}`;
+  const plain = known ? PLAIN[known] : `failed: ${errorText(error)}`;
+  const what = plain === BROKEN && where.url.startsWith('https:') ? BROKEN_TLS : plain;
   return new VmSyncError('retryable', `${prefix} ${what}`, { cause: error });
 }
 

@@ -10,3 +10,4 @@ export {
   copyNative,
   type Moved,
 } from './transfer.ts';
+export { type Databases, openDatabases, type Transfer, transferBetween } from './open.ts';

@@ -93,8 +93,9 @@ export function linesWith(
   const values: string[] = [];
   const timestamps: number[] = [];
   line.timestamps.forEach((timestampMs, at) => {
-    const value = wanted(timestampMs) ? portableValue(texts[at] as string) : undefined;
-    if (value === undefined) return;
+    const value = portableValue(texts[at] as string);
+    // In this order: `wanted` is asked about samples only, a staleness marker at the same instant is none.
+    if (value === undefined || !wanted(timestampMs)) return;
     values.push(value);
     timestamps.push(timestampMs);
   });

@@ -17,12 +17,12 @@ export async function nativeIsShared(
   selector: string,
   window: Window,
 ): Promise<boolean | undefined> {
-  const sample = await firstBlock(source, selector, window);
-  if (!sample) return undefined;
-  const probe = Buffer.from(sample);
-  probe.writeBigInt64BE(2n, 0);
-  probe.writeBigInt64BE(2n, 8);
   try {
+    const sample = await firstBlock(source, selector, window);
+    if (!sample) return undefined;
+    const probe = Buffer.from(sample);
+    probe.writeBigInt64BE(2n, 0);
+    probe.writeBigInt64BE(2n, 8);
     await destination.text({
       act: 'import',
       method: 'POST',
@@ -32,7 +32,7 @@ export async function nativeIsShared(
     });
     return true;
   } catch (error) {
-    // A proxy that does not route the native paths is as good a reason for JSON lines as another format.
+    // A proxy that does not route the native paths, on either side, is as good a reason for JSON lines as another format.
     if (error instanceof VmSyncError && error.kind === 'final') return false;
     throw error;
   }

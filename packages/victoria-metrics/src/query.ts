@@ -1,4 +1,4 @@
-import { type Labels, seriesKey, VmSyncError, type Window } from '@vm-sync/core';
+import { type Labels, seriesKey, type Window } from '@vm-sync/core';
 import type { Endpoint } from './endpoint.ts';
 import { MatrixError, readMatrix } from './matrix.ts';
 import { duration, rangeBounds } from './time.ts';
@@ -39,9 +39,9 @@ export async function* tally(
 }
 
 /**
- * The prints of every series in the window, by series key. `slotMs` is the width of the sub-intervals. An empty map
- * when the server cannot print these series (one of them carries a label named `rollup`): its buckets are then
- * compared by their rows.
+ * The prints of every series in the window, by series key. `slotMs` is the width of the sub-intervals. Series with a
+ * label named `rollup` are left out, so that their buckets are compared by their rows: the print's own label of that
+ * name would overwrite theirs, and several series would silently fall into one (measured).
  */
 export async function prints(
   endpoint: Endpoint,
@@ -49,28 +49,30 @@ export async function prints(
 ): Promise<Map<string, SeriesPrint>> {
   const slot = duration(request.slotMs);
   const step = duration(request.stepMs);
-  const last = `tlast_over_time(${request.selector}[${slot}]) keep_metric_names`;
+  const selector = withMatcher(request.selector, 'rollup=""');
+  const last = `tlast_over_time(${selector}[${slot}]) keep_metric_names`;
   const query = `aggr_over_time(("count_over_time","sum_over_time"),(sin(${last}) keep_metric_names)[${step}:${slot}]) keep_metric_names`;
   const found = new Map<string, { occupied?: Float64Array; print?: Float64Array }>();
-  try {
-    for await (const series of queryRange(endpoint, query, request)) {
-      const { rollup, ...labels } = series.labels;
-      const key = seriesKey(labels);
-      const entry = found.get(key) ?? {};
-      found.set(key, entry);
-      const grid = onGrid(endpoint, series.values, request);
-      if (rollup === 'count_over_time') entry.occupied = grid;
-      else entry.print = grid;
-    }
-  } catch (error) {
-    if (error instanceof VmSyncError && /duplicate/i.test(error.message)) return new Map();
-    throw error;
+  for await (const series of queryRange(endpoint, query, request)) {
+    const { rollup, ...labels } = series.labels;
+    const key = seriesKey(labels);
+    const entry = found.get(key) ?? {};
+    found.set(key, entry);
+    const grid = onGrid(endpoint, series.values, request);
+    if (rollup === 'count_over_time') entry.occupied = grid;
+    else entry.print = grid;
   }
   const buckets = Math.round((request.window.toMs - request.window.fromMs) / request.stepMs);
   const nothing = new Float64Array(buckets);
   return new Map(
     [...found].map(([key, { occupied = nothing, print = nothing }]) => [key, { occupied, print }]),
   );
+}
+
+/** The selector with one more condition. */
+function withMatcher(selector: string, matcher: string): string {
+  const at = selector.lastIndexOf('}');
+  return at < 0 ? `${selector}{${matcher}}` : `${selector.slice(0, at)},${matcher}}`;
 }
 
 /** How many series and samples each metric name has in the window; names without samples are absent. */
@@ -108,6 +110,52 @@ export async function totalSamples(
     total += wholeNumber(endpoint, values[0]?.[1] ?? '');
   }
   return total;
+}
+
+/** Texts of queries are refused from 16 KiB on by default. */
+const QUERY_MOST = 12_000;
+
+/** How many samples each series holds in the window, by series key, for any number of selectors. */
+export async function counts(
+  endpoint: Endpoint,
+  request: {
+    readonly selectors: readonly string[];
+    readonly window: Window;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<Map<string, number>> {
+  const { window, signal } = request;
+  const stepMs = window.toMs - window.fromMs;
+  const found = new Map<string, number>();
+  for (const batch of queryBatches(request.selectors)) {
+    const counted = batch.map(
+      (selector) => `count_over_time(${selector}[${duration(stepMs)}]) keep_metric_names`,
+    );
+    const query = batch.length === 1 ? (counted[0] as string) : `union(${counted})`;
+    for await (const { labels, values } of queryRange(endpoint, query, {
+      window,
+      stepMs,
+      signal,
+    })) {
+      found.set(seriesKey(labels), wholeNumber(endpoint, values[0]?.[1] ?? ''));
+    }
+  }
+  return found;
+}
+
+function queryBatches(selectors: readonly string[]): string[][] {
+  const batches: string[][] = [];
+  let length = 0;
+  for (const selector of selectors) {
+    const more = selector.length + 60;
+    if (batches.length === 0 || length + more > QUERY_MOST) {
+      batches.push([]);
+      length = 0;
+    }
+    (batches.at(-1) as string[]).push(selector);
+    length += more;
+  }
+  return batches;
 }
 
 async function* queryRange(

@@ -1,4 +1,4 @@
-import type { Window } from '@vm-sync/core';
+import { formatWindow, type Window } from '@vm-sync/core';
 
 /**
  * The one place where windows `(from, to]` become the database's own bounds (DESIGN, invariant 4). Times are always
@@ -12,15 +12,23 @@ export const exportBounds = (window: Window): { start: string; end: string } => 
   end: seconds(window.toMs),
 });
 
-/** A look-behind `[step]` at T covers `(T - step, T]`: a window's points stand at the ends of its buckets. */
+/**
+ * A look-behind `[step]` at T covers `(T - step, T]`: a window's points stand at the ends of its buckets. Throws a
+ * `RangeError` where the last bucket would be cut off: its samples would be counted by nobody.
+ */
 export const rangeBounds = (
   window: Window,
   stepMs: number,
-): { start: string; end: string; step: string } => ({
-  start: seconds(window.fromMs + stepMs),
-  end: seconds(window.toMs),
-  step: duration(stepMs),
-});
+): { start: string; end: string; step: string } => {
+  if ((window.toMs - window.fromMs) % stepMs !== 0) {
+    throw new RangeError(`${formatWindow(window)} is no whole number of buckets of ${stepMs} ms`);
+  }
+  return {
+    start: seconds(window.fromMs + stepMs),
+    end: seconds(window.toMs),
+    step: duration(stepMs),
+  };
+};
 
 /** A MetricsQL duration of whole seconds or milliseconds. */
 export const duration = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);

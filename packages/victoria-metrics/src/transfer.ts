@@ -1,4 +1,4 @@
-import { missingTimestamps, seriesKey, type Window } from '@vm-sync/core';
+import { sampleSlot, seriesKey, type Window } from '@vm-sync/core';
 import type { Endpoint } from './endpoint.ts';
 import { hasSpecialValues, linesWith } from './lines.ts';
 import { exportNative } from './native.ts';
@@ -66,22 +66,32 @@ export async function copyLines(
   return { ...moved, samples };
 }
 
-/** The destination's timestamps by series, as `readTimestamps` gives them. */
+/** The destination's timestamps by series, each list in the order of time, as `readTimestamps` gives them. */
 export type Timestamps = ReadonlyMap<string, Float64Array>;
 
-/** All timestamps of a window by series key. Memory: 8 bytes a sample, so ask for bounded windows only. */
+/** All timestamps of a window by series key, in the order of time. Memory: 8 bytes a sample, so ask for bounded windows only. */
 export async function readTimestamps(
   endpoint: Endpoint,
   request: RowsRequest,
 ): Promise<Map<string, Float64Array>> {
-  const found = new Map<string, Float64Array>();
+  const found = new Map<string, (readonly number[])[]>();
   for await (const line of exportLines(endpoint, request)) {
     const key = seriesKey(line.labels);
-    const before = found.get(key);
-    const more = sampleTimestamps(line);
-    found.set(key, before ? Float64Array.from([...before, ...more]) : Float64Array.from(more));
+    const parts = found.get(key);
+    if (parts) parts.push(sampleTimestamps(line));
+    else found.set(key, [sampleTimestamps(line)]);
   }
-  return found;
+  return new Map([...found].map(([key, parts]) => [key, joined(parts)]));
+}
+
+function joined(parts: readonly (readonly number[])[]): Float64Array {
+  const all = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all.sort();
 }
 
 /**
@@ -97,15 +107,23 @@ export async function copyMissing(
 ): Promise<Moved> {
   let samples = 0;
   const none = new Float64Array();
+  // A source that holds a sample several times may spread these over two lines: the sample is sent once.
+  const lastSent = new Map<string, number>();
   const moved = await piped(destination, '/api/v1/import', request.signal, (signal) =>
     batched(
       (async function* () {
         for await (const line of exportLines(source, { ...request, signal })) {
-          const there = present.get(seriesKey(line.labels)) ?? none;
-          const missing = new Set(missingTimestamps(sampleTimestamps(line), there, dedupMs));
-          if (missing.size === 0) continue;
-          // `delete` also takes care of a source that holds a sample twice: it is sent once.
-          const part = linesWith(line, (timestampMs) => missing.delete(timestampMs));
+          const key = seriesKey(line.labels);
+          const there = present.get(key) ?? none;
+          const lacks = (timestampMs: number) =>
+            !holds(there, sampleSlot(timestampMs, dedupMs), dedupMs);
+          if (!line.timestamps.some(lacks)) continue;
+          const part = linesWith(line, (timestampMs) => {
+            const slot = sampleSlot(timestampMs, dedupMs);
+            if (slot === lastSent.get(key) || !lacks(timestampMs)) return false;
+            lastSent.set(key, slot);
+            return true;
+          });
           samples += part.samples;
           yield* part.lines;
         }
@@ -114,6 +132,18 @@ export async function copyMissing(
     ),
   );
   return { ...moved, samples };
+}
+
+/** Whether one of the timestamps, which are in the order of time, lies in the slot. */
+function holds(timestamps: Float64Array, slot: number, dedupMs: number): boolean {
+  let low = 0;
+  let high = timestamps.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sampleSlot(timestamps[middle] as number, dedupMs) < slot) low = middle + 1;
+    else high = middle;
+  }
+  return low < timestamps.length && sampleSlot(timestamps[low] as number, dedupMs) === slot;
 }
 
 const LINE_BREAK = Buffer.from('\n');

@@ -1,0 +1,108 @@
+import {
+  EMPTY_STATE,
+  formatDirection,
+  formatDuration,
+  formatWindow,
+  type SyncState,
+} from '@vm-sync/core';
+import { type Config, readStateFile, resolveActiveSite } from '@vm-sync/runtime';
+import { checkSettings } from '@vm-sync/scheduler';
+import { type CheckResult, checkGaps, NOTHING_SET_ASIDE } from '@vm-sync/steps';
+import { openDatabases } from '@vm-sync/victoria-metrics';
+import { complain, EXIT, type ExitCode, number, print, printJson } from '../output.ts';
+
+interface Options {
+  readonly json?: boolean;
+}
+
+/** Compares both sites now; needs no Redis and writes nothing. */
+export async function check(config: Config, { json }: Options): Promise<ExitCode> {
+  const { report } = await compareNow(config);
+  if (json) printJson(report);
+  else if (report.outcome === 'unknown') print(`unknown: ${report.reason}`);
+  else {
+    const { gaps, missing, tolerated, extra, series, sourceSamples, destinationSamples } =
+      report.tallied;
+    print(`${report.outcome}: ${formatDirection(report.direction)}, ${report.active.reason}`);
+    print(
+      `${number(series)} series compared in ${formatDuration(report.tookMs)}: ${number(sourceSamples)} samples on ${report.direction.source}, ${number(destinationSamples)} on ${report.direction.destination}`,
+    );
+    if (gaps > 0)
+      print(
+        `${number(gaps)} gaps, ${number(missing)} samples missing on ${report.direction.destination}`,
+      );
+    for (const window of report.forward.damaged) print(`  ${formatWindow(window)}`);
+    if (report.leftOut)
+      print('more may be missing: the comparison ended at the bounds of one plan');
+    if (tolerated > 0) print(`${number(tolerated)} samples missing within GAP_THRESHOLD`);
+    if (extra > 0)
+      print(
+        `${number(extra)} samples on ${report.direction.destination} that ${report.direction.source} lacks`,
+      );
+    const { differing, complete } = report.history;
+    for (const window of differing)
+      print(`older history differs: ${formatWindow(window)} (vm-sync backfill)`);
+    if (gaps === 0 && !complete) print('older history has not been surveyed to its end');
+  }
+  return codeOf(report);
+}
+
+const codeOf = (report: CheckResult['report']): ExitCode => {
+  if (report.outcome === 'unknown') return EXIT.unknown;
+  return report.outcome === 'clean' && report.history.differing.length === 0
+    ? EXIT.fine
+    : EXIT.found;
+};
+
+/** Says what a repair would copy; a dry run. */
+export async function plan(config: Config, { json }: Options): Promise<ExitCode> {
+  return describePlan(await compareNow(config), json === true);
+}
+
+export function describePlan({ report, chunks }: CheckResult, json: boolean): ExitCode {
+  if (report.outcome === 'unknown') {
+    complain(`unknown: ${report.reason}`);
+    return EXIT.unknown;
+  }
+  if (json) printJson({ direction: report.direction, leftOut: report.leftOut, chunks });
+  else {
+    print(`${number(chunks.length)} chunks, ${formatDirection(report.direction)}`);
+    for (const { window, selectors, series, samples } of chunks) {
+      const what = selectors.length === 1 ? selectors[0] : `${selectors.length} selectors`;
+      print(
+        `  ${formatWindow(window)}  ${number(samples)} samples of ${number(series)} series  ${what}`,
+      );
+    }
+    if (report.leftOut) print('more is planned when these are done');
+  }
+  return chunks.length > 0 ? EXIT.found : EXIT.fine;
+}
+
+/** One comparison by the scheduler's own step; by default of what the remembered state says is due. */
+export async function compareNow(config: Config, state?: SyncState): Promise<CheckResult> {
+  const databases = openDatabases(config.vm);
+  try {
+    return await checkGaps(
+      {
+        sites: databases,
+        resolveActive: () => resolveActiveSite(config.active),
+        now: Date.now,
+        setAside: async () => NOTHING_SET_ASIDE,
+      },
+      checkSettings(config),
+      state ?? (await rememberedState(config)),
+    );
+  } finally {
+    await Promise.all([databases.primary.close(), databases.dr.close()]);
+  }
+}
+
+/** What the scheduler left unproven is compared too, where its state file can be read from here. */
+async function rememberedState(config: Config): Promise<SyncState> {
+  try {
+    return (await readStateFile(config.stateFile)) ?? EMPTY_STATE;
+  } catch (error) {
+    complain(`${(error as Error).message}; comparing the last QUERY_WINDOW only`);
+    return EMPTY_STATE;
+  }
+}

@@ -1,0 +1,18 @@
+import type { Config } from '@vm-sync/runtime';
+import { EXIT, type ExitCode, print } from '../output.ts';
+import { withRedis } from '../redis.ts';
+
+/** Stops repairs; chunks that are being copied are finished. */
+export const pause = (config: Config): Promise<ExitCode> =>
+  withRedis(config, async ({ repairs }) => {
+    await repairs.pause();
+    print('repairs are paused; checks go on, vm-sync resume ends it');
+    return EXIT.fine;
+  });
+
+export const resume = (config: Config): Promise<ExitCode> =>
+  withRedis(config, async ({ repairs }) => {
+    await repairs.resume();
+    print('repairs go on');
+    return EXIT.fine;
+  });

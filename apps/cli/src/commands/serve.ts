@@ -1,0 +1,34 @@
+import { startDashboard } from '@vm-sync/dashboard';
+import { type Config, createLogger, secretsOf } from '@vm-sync/runtime';
+import { startScheduler } from '@vm-sync/scheduler';
+import { startWorker } from '@vm-sync/worker';
+import { EXIT, type ExitCode } from '../output.ts';
+
+const PROCESSES = { scheduler: startScheduler, worker: startWorker, dashboard: startDashboard };
+
+type ProcessName = keyof typeof PROCESSES;
+
+/** A process that has not ended by then is ended: its jobs are safe to run again. */
+const PATIENCE_MS = 25_000;
+
+/** Runs processes until a signal comes, then ends them in good order. */
+export const serve =
+  (names: readonly ProcessName[]) =>
+  async (config: Config): Promise<ExitCode> => {
+    const log = createLogger(config.logLevel, names.join('+'), secretsOf(config));
+    const stopped = new Promise<string>((resolve) => {
+      process.once('SIGTERM', () => resolve('SIGTERM'));
+      process.once('SIGINT', () => resolve('SIGINT'));
+    });
+    const running: { close(): Promise<void> }[] = [];
+    const start = async () => {
+      for (const name of names) running.push(await PROCESSES[name](config, log));
+    };
+    const signal = await Promise.race([start().then(() => stopped), stopped]);
+    log.info(`${signal}: stopping`);
+    setTimeout(() => process.exit(EXIT.fine), PATIENCE_MS).unref();
+    await Promise.all(running.map((one) => one.close()));
+    // A start that was cut short may still hold a connection that keeps the process alive.
+    setTimeout(() => process.exit(EXIT.fine), 1_000).unref();
+    return EXIT.fine;
+  };

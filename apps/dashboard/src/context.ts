@@ -1,0 +1,64 @@
+import {
+  CHECK_OPTIONS,
+  connect,
+  PREFIX,
+  QUEUE_NAMES,
+  QUEUES,
+  type QueueName,
+  Store,
+} from '@vm-sync/queue';
+import { type Config, type Logger, secretsOf, withoutSecrets } from '@vm-sync/runtime';
+import { Queue } from 'bullmq';
+import { oncePer } from './once-per.ts';
+
+/** What the handlers share. */
+export interface Context {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly redis: ReturnType<typeof connect>;
+  readonly store: Store;
+  readonly queues: Readonly<Record<QueueName, Queue>>;
+}
+
+const LOG_EVERY_MS = 60_000;
+
+export function openContext(config: Config, log: Logger): Context {
+  const redis = connect(config.redisUrl, 'brief');
+  const secrets = secretsOf(config);
+  const complain = oncePer(LOG_EVERY_MS, (message: string) =>
+    log.warn(`Redis: ${withoutSecrets(message, secrets)}`),
+  );
+  redis.on('error', (error: NodeJS.ErrnoException) => complain(error.message || `${error.code}`));
+  const store = new Store(redis, complain);
+  const queues = Object.fromEntries(
+    QUEUE_NAMES.map((name) => [name, openQueue(name, redis, complain)]),
+  ) as Record<QueueName, Queue>;
+  return { config, log, redis, store, queues };
+}
+
+/**
+ * A queue that can be opened while Redis is away. BullMQ otherwise waits for the connection without end and, when its
+ * first INFO fails, answers every later call with that one failure.
+ */
+function openQueue(
+  name: QueueName,
+  connection: Context['redis'],
+  complain: (message: string) => void,
+): Queue {
+  const queue = new Queue(QUEUES[name], {
+    connection,
+    prefix: PREFIX,
+    skipVersionCheck: true,
+    skipWaitingForReady: true,
+    skipMetasUpdate: true,
+    ...(name === 'checks' ? { defaultJobOptions: CHECK_OPTIONS } : {}),
+  });
+  queue.on('error', (error) => complain(error.message));
+  return queue;
+}
+
+export async function closeContext({ queues, redis }: Context): Promise<void> {
+  await Promise.allSettled(Object.values(queues).map((queue) => queue.close()));
+  await redis.quit().catch(() => undefined);
+  redis.disconnect();
+}

@@ -1,0 +1,22 @@
+import type { Request, Response } from 'express';
+import { errorPage } from '../page/error-page.ts';
+
+/** Answers with a sentence, in the form that the asker reads: JSON for the APIs, a page for a browser, else text. */
+export function refuse(
+  request: Request,
+  response: Response,
+  status: number,
+  sentence: string,
+): void {
+  response.status(status).set('cache-control', 'no-store');
+  const path = request.originalUrl;
+  if (/^\/api(?:[/?]|$)/.test(path)) response.json({ error: sentence });
+  // Bull Board shows `message` in its error toasts.
+  else if (path.startsWith('/queues/api/')) response.json({ error: sentence, message: sentence });
+  else if (isForPeople(request)) response.type('html').send(errorPage(sentence));
+  else response.type('text/plain').send(`${sentence}\n`);
+}
+
+const isForPeople = (request: Request): boolean =>
+  !/^\/(?:parity|healthz|readyz|metrics)/.test(request.originalUrl) &&
+  /\btext\/html\b/.test(request.get('accept') ?? '');

@@ -1,0 +1,37 @@
+import type { Request, RequestHandler } from 'express';
+
+/** What a handler is given of a request. */
+export interface PlainRequest {
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** What it gives back: an object is sent as JSON, text as the named type. */
+export interface Answer {
+  readonly status: number;
+  readonly body: string | object;
+  /** Of a text; plain when absent. */
+  readonly type?: string;
+}
+
+export type Handler = (request: PlainRequest) => Answer | Promise<Answer>;
+
+export interface Route {
+  readonly method: 'get' | 'post';
+  readonly path: string;
+  /** Answered with 503 while Redis is away. */
+  readonly needsRedis: boolean;
+  readonly handle: Handler;
+}
+
+/** The only place where handlers meet Express. Nothing here may be kept by a cache: it is true for seconds. */
+export const serve =
+  (handle: Handler): RequestHandler =>
+  async (request, response) => {
+    const { status, body, type } = await handle({ params: paramsOf(request) });
+    response.status(status).set('cache-control', 'no-store');
+    if (typeof body === 'string') response.type(type ?? 'text/plain').send(body);
+    else response.json(body);
+  };
+
+const paramsOf = (request: Request): Record<string, string> =>
+  Object.fromEntries(Object.entries(request.params).map(([name, value]) => [name, String(value)]));

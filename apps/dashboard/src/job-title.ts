@@ -1,0 +1,45 @@
+import { formatDirection, formatWindow, type Window } from '@vm-sync/core';
+import { CheckOrder, ChunkOrder, NotifyOrder, SettleOrder } from '@vm-sync/queue';
+
+interface NamedJob {
+  readonly name?: string;
+  readonly data?: unknown;
+}
+
+/** What the board writes over a job. Never throws: a job with strange data must still be seen. */
+export function jobTitle({ name = '', data }: NamedJob, nowMs: number): string {
+  switch (name) {
+    case 'repair-chunk': {
+      const order = ChunkOrder.safeParse(data).data;
+      return order ? chunkTitle(order, nowMs) : name;
+    }
+    case 'check-gaps':
+      return named(name, CheckOrder.safeParse(data).data?.cause);
+    case 'settle-run':
+      return named(name, SettleOrder.safeParse(data).data?.runId);
+    case 'notify':
+      return named(name, NotifyOrder.safeParse(data).data?.kind);
+    default:
+      return name;
+  }
+}
+
+/** `dr → primary · 13:00–14:00 · 200 series`; times are UTC, with the day unless it is today. */
+export function chunkTitle({ direction, chunk }: ChunkOrder, nowMs: number): string {
+  const series = `${chunk.series} series`;
+  return [formatDirection(direction), spanText(chunk.window, nowMs), series].join(' · ');
+}
+
+function spanText(window: Window, nowMs: number): string {
+  const [from, to, now] = [window.fromMs, window.toMs, nowMs].map((ms) =>
+    new Date(ms).toISOString(),
+  ) as [string, string, string];
+  const day = (iso: string) => iso.slice(0, 10);
+  const time = (iso: string) => iso.slice(11, iso.slice(17, 19) === '00' ? 16 : 19);
+  const span = `${time(from)}–${time(to)}`;
+  if (day(from) !== day(to)) return formatWindow(window);
+  return day(from) === day(now) ? span : `${day(from)} ${span}`;
+}
+
+const named = (name: string, detail: string | undefined): string =>
+  detail === undefined ? name : `${name} (${detail})`;

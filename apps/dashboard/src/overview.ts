@@ -1,0 +1,153 @@
+import { type Direction, directionFrom } from '@vm-sync/core';
+import {
+  ChunkOrder,
+  type EventRecord,
+  QUEUE_NAMES,
+  type QueueName,
+  type Readiness,
+  type RunRecord,
+  readiness,
+  SettleOrder,
+  type Status,
+} from '@vm-sync/queue';
+import type { Job } from 'bullmq';
+import type { Context } from './context.ts';
+
+/** How many jobs a queue has, by BullMQ's state. */
+export type JobCounts = Readonly<Record<QueueName, Readonly<Record<string, number>>>>;
+
+export interface FailedChunk {
+  readonly jobId: string;
+  /** Undefined when the job's data cannot be read. */
+  readonly order: ChunkOrder | undefined;
+  readonly failedMs: number | undefined;
+  readonly error: string;
+}
+
+export interface OpenRun {
+  readonly run: RunRecord;
+  /** Undefined when the run's settling is not waiting for chunks (any more). */
+  readonly chunks: ChunkStates | undefined;
+}
+
+export interface ChunkStates {
+  readonly done: number;
+  readonly active: number;
+  readonly waiting: number;
+  /** Waiting for the next try. */
+  readonly delayed: number;
+  readonly failed: number;
+}
+
+/** Everything that the status page shows, read at one time. */
+export interface Overview {
+  readonly nowMs: number;
+  readonly role: string;
+  readonly status: Status | undefined;
+  readonly readiness: Readiness;
+  readonly runs: readonly RunRecord[];
+  readonly openRuns: readonly OpenRun[];
+  readonly repairsPaused: boolean;
+  readonly jobs: JobCounts;
+  readonly failedChunks: readonly FailedChunk[];
+  readonly events: readonly EventRecord[];
+}
+
+const RUNS_SHOWN = 10;
+/** An open run may be older than those that are shown: the one whose failed chunks wait for a person. */
+const RUNS_READ = 50;
+const EVENTS_SHOWN = 15;
+const FAILED_SHOWN = 5;
+
+export async function loadOverview(context: Context, nowMs: number): Promise<Overview> {
+  const { store, queues, config } = context;
+  const [status, runs, events, jobs, repairsPaused, failedChunks] = await Promise.all([
+    store.loadStatus(),
+    store.listRuns(RUNS_READ),
+    store.listEvents(EVENTS_SHOWN),
+    countJobs(queues),
+    queues.repairs.isPaused(),
+    lastFailedChunks(queues),
+  ]);
+  return {
+    nowMs,
+    role: config.role,
+    status,
+    readiness: readiness(status, undefined, nowMs),
+    runs: runs.slice(0, RUNS_SHOWN),
+    openRuns: await openRunsOf(queues, runs),
+    repairsPaused,
+    jobs,
+    failedChunks,
+    events,
+  };
+}
+
+export async function countJobs(queues: Context['queues']): Promise<JobCounts> {
+  const counted = QUEUE_NAMES.map(async (name) => [name, await queues[name].getJobCounts()]);
+  return Object.fromEntries(await Promise.all(counted));
+}
+
+async function lastFailedChunks({ repairs }: Context['queues']): Promise<FailedChunk[]> {
+  const jobs = await repairs.getJobs(['failed'], 0, FAILED_SHOWN - 1);
+  // A job may vanish between its listing and its reading.
+  return jobs.filter((job) => job !== undefined).map(failedChunk);
+}
+
+const failedChunk = (job: Job): FailedChunk => ({
+  jobId: job.id ?? '',
+  order: ChunkOrder.safeParse(job.data).data,
+  failedMs: job.finishedOn,
+  error: (job.failedReason ?? '').trim().split('\n', 1)[0] || 'no reason given',
+});
+
+async function openRunsOf(
+  queues: Context['queues'],
+  runs: readonly RunRecord[],
+): Promise<OpenRun[]> {
+  const open = runs.filter((run) => run.state === 'open');
+  if (open.length === 0) return [];
+  const [settling, active, delayed, failed] = await Promise.all([
+    queues.checks.getJobs(['waiting-children']),
+    idsOf(queues.repairs, 'active'),
+    idsOf(queues.repairs, 'delayed'),
+    idsOf(queues.repairs, 'failed'),
+  ]);
+  return Promise.all(
+    open.map(async (run) => {
+      const job = settling.find(
+        (one) => one && SettleOrder.safeParse(one.data).data?.runId === run.id,
+      );
+      return { run, chunks: job && (await chunkStates(job, { active, delayed, failed })) };
+    }),
+  );
+}
+
+type RepairQueue = Context['queues']['repairs'];
+
+const idsOf = async (queue: RepairQueue, state: 'active' | 'delayed' | 'failed') =>
+  new Set(await queue.getRanges([state], 0, -1));
+
+/** A run's chunks are the children that its settling waits for. */
+async function chunkStates(
+  settling: Job,
+  ids: Readonly<Record<'active' | 'delayed' | 'failed', ReadonlySet<string>>>,
+): Promise<ChunkStates> {
+  const { processed = {}, unprocessed = [] } = await settling.getDependencies();
+  const left = unprocessed.map((key) => key.slice(key.lastIndexOf(':') + 1));
+  const among = (set: ReadonlySet<string>) => left.filter((id) => set.has(id)).length;
+  const [active, delayed, failed] = [among(ids.active), among(ids.delayed), among(ids.failed)];
+  return {
+    done: Object.keys(processed).length,
+    active,
+    delayed,
+    failed,
+    waiting: left.length - active - delayed - failed,
+  };
+}
+
+/** The direction that the last check worked in; undefined when the active site is unknown. */
+export function directionOf(status: Status): Direction | undefined {
+  const { activeSite } = status.state;
+  return activeSite === 'unknown' ? undefined : directionFrom(activeSite);
+}

@@ -1,0 +1,11 @@
+import { html } from './html.ts';
+import { shell } from './shell.ts';
+
+/** A page that says one thing; like the status page it renews itself, so it goes away with its cause. */
+export const errorPage = (sentence: string): string =>
+  shell(
+    'vm-sync',
+    html`<main><section class="verdict unknown"><p class="word">No answer</p><p>${capitalised(sentence)}.</p></section></main>`,
+  );
+
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

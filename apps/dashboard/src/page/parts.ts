@@ -1,0 +1,15 @@
+import { type Html, html, type Part } from './html.ts';
+
+export const card = (title: string, body: Part): Html =>
+  html`<section class="card"><h2>${title}</h2>${body}</section>`;
+
+export const facts = (rows: readonly (readonly [string, Part])[]): Html =>
+  html`<dl>${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+
+export const nothing = (sentence: string): Html => html`<p class="muted">${sentence}</p>`;
+
+export const badge = (style: 'good' | 'bad' | 'busy' | 'idle', word: string): Html =>
+  html`<span class="badge ${style}">${word}</span>`;
+
+/** A smaller line below. */
+export const detail = (text: string): Html => html`<span class="detail">${text}</span>`;

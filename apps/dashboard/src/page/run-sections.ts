@@ -1,0 +1,73 @@
+import { formatDirection, formatWindow } from '@vm-sync/core';
+import type { RunRecord } from '@vm-sync/queue';
+import type { ChunkStates, OpenRun, Overview } from '../overview.ts';
+import { type Html, html, type Part } from './html.ts';
+import { badge, card, facts, nothing } from './parts.ts';
+import { ago, bytesText, countText } from './text.ts';
+
+/** The repair that is under way. */
+export function repairSection({ openRuns, repairsPaused, nowMs }: Overview): Html {
+  const paused =
+    repairsPaused &&
+    html`<p>${badge('busy', 'paused')} No worker takes a chunk until repairs are resumed.</p>`;
+  if (openRuns.length === 0) {
+    return card('Repair', [paused, nothing('Nothing to repair: no run is open.')]);
+  }
+  return card('Repair', [paused, openRuns.map((open) => openRun(open, nowMs))]);
+}
+
+function openRun({ run, chunks }: OpenRun, nowMs: number): Html {
+  return html`<p class="big">${formatDirection(run.direction)}</p>
+${chunks && progressBar(chunks)}
+${facts([
+  ['Chunks', chunks ? chunksText(chunks) : `${countText(run.chunks)}, being settled`],
+  ['Planned', `${countText(run.samplesPlanned)} samples of ${countText(run.series)} series`],
+  ['Begun', ago(run.createdMs, nowMs)],
+])}`;
+}
+
+const STATES = ['done', 'active', 'waiting', 'delayed', 'failed'] as const;
+
+const chunksText = (chunks: ChunkStates): string =>
+  STATES.filter((state) => chunks[state] > 0)
+    .map((state) => `${countText(chunks[state])} ${state}`)
+    .join(' · ');
+
+function progressBar(chunks: ChunkStates): Html {
+  const total = STATES.reduce((sum, state) => sum + chunks[state], 0);
+  return html`<progress max="${total}" value="${chunks.done}">${chunks.done} of ${total}</progress>`;
+}
+
+export function runsSection({ runs, nowMs }: Overview): Html {
+  if (runs.length === 0) {
+    return html`<section><h2>Runs</h2>${nothing('No run yet: no gap has been found.')}</section>`;
+  }
+  return html`<section><h2>Runs</h2><div class="wide"><table>
+<thead><tr><th>Begun</th><th>State</th><th>Direction</th><th>Time repaired</th><th class="number">Chunks</th><th class="number">Samples copied</th><th class="number">Bytes</th></tr></thead>
+<tbody>${runs.map((run) => runRow(run, nowMs))}</tbody></table></div></section>`;
+}
+
+const RUN_BADGES = {
+  open: badge('busy', 'open'),
+  settled: badge('good', 'settled'),
+  superseded: badge('idle', 'superseded'),
+} as const;
+
+const runRow = (run: RunRecord, nowMs: number): Html => html`<tr>
+<td>${ago(run.createdMs, nowMs)}</td>
+<td>${RUN_BADGES[run.state]}</td>
+<td>${formatDirection(run.direction)}</td>
+<td>${windowsText(run)}</td>
+<td class="number">${countText(run.chunks)}</td>
+<td class="number">${countText(run.samplesCopied)} <span class="muted">of ${countText(run.samplesPlanned)}</span></td>
+<td class="number">${bytesText(run.bytesCopied)}</td>
+</tr>`;
+
+function windowsText({ windows }: RunRecord): Part {
+  const [first, ...more] = windows;
+  if (!first) return undefined;
+  return [
+    formatWindow(first),
+    more.length > 0 && html` <span class="muted">and ${more.length} more</span>`,
+  ];
+}

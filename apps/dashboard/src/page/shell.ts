@@ -1,0 +1,25 @@
+import { type Html, html } from './html.ts';
+
+/** The frame of every page. page.js fetches the page again every few seconds and takes over its title and `main`. */
+export const shell = (title: string, main: Html): string =>
+  html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<link rel="icon" href="/assets/icon.svg">
+<link rel="stylesheet" href="/assets/page.css">
+<script src="/assets/page.js" defer></script>
+</head>
+<body>
+<header>
+<a class="brand" href="/">vm-sync</a>
+<nav><a href="/queues">Board</a><a href="/metrics">Metrics</a><a href="/api/status">Status as JSON</a></nav>
+</header>
+<p id="connection" role="status" hidden></p>
+${main}
+</body>
+</html>
+`.toString();

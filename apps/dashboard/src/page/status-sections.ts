@@ -1,0 +1,94 @@
+import {
+  type DirectionKey,
+  formatDirection,
+  formatDuration,
+  formatWindow,
+  type Mark,
+  SITES,
+  type Site,
+  verifiedThroughMs,
+} from '@vm-sync/core';
+import type { Status } from '@vm-sync/queue';
+import { directionOf, type Overview } from '../overview.ts';
+import { type Html, html, type Part } from './html.ts';
+import { badge, card, detail, facts, nothing } from './parts.ts';
+import { ago, countText, instant } from './text.ts';
+
+export function directionSection({ status }: Overview): Html {
+  if (!status) return card('Direction', nothing('Known after the first check.'));
+  const direction = directionOf(status);
+  const words = direction ? formatDirection(direction) : 'unknown: nothing is written';
+  return card(
+    'Direction',
+    html`<p class="big">${words}</p><p class="muted">${status.activeReason}</p>`,
+  );
+}
+
+export function sitesSection({ status }: Overview): Html {
+  const rows = SITES.map((site) => [site, siteHealth(status, site)] as const);
+  return card('Sites', facts(rows));
+}
+
+function siteHealth(status: Status | undefined, site: Site): Part {
+  const view = status?.sites[site];
+  const here = status?.role === site ? html` <span class="muted">here</span>` : undefined;
+  if (!view) return [badge('idle', 'not seen yet'), here];
+  if (!view.healthy) return [badge('bad', 'down'), here, detail(view.url), detail(view.reason)];
+  const { url, readOnly } = view.observation;
+  const state = readOnly ? badge('bad', 'read-only') : badge('good', 'up');
+  return [state, here, detail(url)];
+}
+
+export function throughSection({ status, nowMs }: Overview): Html {
+  if (!status) return card('Verified through', nothing('Nothing is proven yet.'));
+  const rows = DIRECTIONS.map(
+    ([key, name]) => [name, markText(status.state.marks[key], nowMs)] as const,
+  );
+  return card('Verified through', facts(rows));
+}
+
+const DIRECTIONS: readonly (readonly [DirectionKey, string])[] = [
+  ['primary-to-dr', 'primary → dr'],
+  ['dr-to-primary', 'dr → primary'],
+];
+
+function markText(mark: Mark | null, nowMs: number): Part {
+  if (!mark) return 'nothing yet';
+  const [first, ...more] = mark.unproven;
+  const open =
+    first &&
+    detail(
+      `not proven: ${formatWindow(first)}${more.length > 0 ? ` and ${more.length} more` : ''}`,
+    );
+  return [instant(verifiedThroughMs(mark), nowMs), open];
+}
+
+const OUTCOMES = {
+  clean: badge('good', 'clean'),
+  gaps: badge('bad', 'gaps'),
+  unknown: badge('busy', 'unknown'),
+} as const;
+
+export function checkSection({ status, nowMs }: Overview): Html {
+  if (!status) return card('Last check', nothing('None yet.'));
+  const { state, tallied, cleanChecksWanted } = status;
+  const rows: (readonly [string, Part])[] = [
+    ['Outcome', [OUTCOMES[status.outcome], ' ', ago(status.atMs, nowMs)]],
+    ['Took', formatDuration(status.tookMs)],
+    ['Clean in a row', `${state.consecutiveClean} of ${cleanChecksWanted}`],
+  ];
+  if (tallied) rows.push(...tallyRows(tallied));
+  return card('Last check', facts(rows));
+}
+
+function tallyRows(tallied: NonNullable<Status['tallied']>): (readonly [string, Part])[] {
+  const { series, sourceSamples, destinationSamples, gaps, missing, tolerated, extra } = tallied;
+  const rows: (readonly [string, Part])[] = [
+    ['Series compared', countText(series)],
+    ['Samples', `${countText(sourceSamples)} and ${countText(destinationSamples)}`],
+    ['Gaps', gaps === 0 ? 'none' : `${countText(gaps)}, ${countText(missing)} samples`],
+  ];
+  if (tolerated > 0) rows.push(['Tolerated', `${countText(tolerated)} samples`]);
+  if (extra > 0) rows.push(['Extra', `${countText(extra)} samples`]);
+  return rows;
+}

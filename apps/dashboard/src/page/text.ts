@@ -1,0 +1,30 @@
+import { formatDuration } from '@vm-sync/core';
+import { type Html, html } from './html.ts';
+
+const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
+export const countText = (amount: number): string => WHOLE.format(amount);
+
+export function bytesText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const at = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const amount = bytes / 1024 ** at;
+  return `${amount < 10 && at > 0 ? amount.toFixed(1) : Math.round(amount)} ${units[at]}`;
+}
+
+/** `2026-11-20 13:04 UTC`: operators of two sites share one clock. */
+export const instantText = (atMs: number): string =>
+  `${new Date(atMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+
+export function agoText(atMs: number, nowMs: number): string {
+  const ageMs = nowMs - atMs;
+  return ageMs < 1_000 ? 'just now' : `${formatDuration(Math.floor(ageMs / 1e3) * 1e3)} ago`;
+}
+
+/** An instant as its age, with the instant itself to hover over. */
+export const ago = (atMs: number, nowMs: number): Html =>
+  html`<time datetime="${new Date(atMs).toISOString()}" title="${instantText(atMs)}">${agoText(atMs, nowMs)}</time>`;
+
+/** An instant as itself, with its age to hover over. */
+export const instant = (atMs: number, nowMs: number): Html =>
+  html`<time datetime="${new Date(atMs).toISOString()}" title="${agoText(atMs, nowMs)}">${instantText(atMs)}</time>`;

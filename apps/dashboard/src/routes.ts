@@ -1,0 +1,30 @@
+import type { Context } from './context.ts';
+import { healthz, readyz } from './handlers/health.ts';
+import { metricsHandler } from './handlers/metrics.ts';
+import { parity } from './handlers/parity.ts';
+import { pauseRepairs, resumeRepairs } from './handlers/pause-repairs.ts';
+import { listRuns, showRun } from './handlers/runs.ts';
+import { startCheck } from './handlers/start-check.ts';
+import { showStatus } from './handlers/status.ts';
+import { statusPage } from './handlers/status-page.ts';
+import type { Route } from './http/serve.ts';
+
+/** What programs ask that know no login: probes, load balancers, failback scripts. */
+export const openRoutes = (context: Context): Route[] => [
+  { method: 'get', path: '/healthz', needsRedis: false, handle: healthz },
+  { method: 'get', path: '/readyz', needsRedis: true, handle: readyz },
+  { method: 'get', path: '/parity/primary', needsRedis: true, handle: parity(context, 'primary') },
+  { method: 'get', path: '/parity/dr', needsRedis: true, handle: parity(context, 'dr') },
+];
+
+export const guardedRoutes = (context: Context): Route[] => [
+  { method: 'get', path: '/', needsRedis: true, handle: statusPage(context) },
+  // Says by itself that Redis is away, so that an alert on vmsync_ready still has a value to look at.
+  { method: 'get', path: '/metrics', needsRedis: false, handle: metricsHandler(context) },
+  { method: 'get', path: '/api/status', needsRedis: true, handle: showStatus(context) },
+  { method: 'get', path: '/api/runs', needsRedis: true, handle: listRuns(context) },
+  { method: 'get', path: '/api/runs/:id', needsRedis: true, handle: showRun(context) },
+  { method: 'post', path: '/api/checks', needsRedis: true, handle: startCheck(context) },
+  { method: 'post', path: '/api/pause', needsRedis: true, handle: pauseRepairs(context) },
+  { method: 'post', path: '/api/resume', needsRedis: true, handle: resumeRepairs(context) },
+];

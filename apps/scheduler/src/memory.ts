@@ -1,0 +1,49 @@
+import { EMPTY_STATE, type SyncState } from '@vm-sync/core';
+import type { Store } from '@vm-sync/queue';
+import { type Logger, readStateFile, setStateFileAside, writeStateFile } from '@vm-sync/runtime';
+
+export interface Remembered {
+  readonly state: SyncState;
+  /** True when Redis knows nothing although the state file does: it was wiped, and work may have been lost with it. */
+  readonly redisWasWiped: boolean;
+}
+
+/** The remembered state in its two places: either may be lost, the newer one counts. */
+export class Memory {
+  readonly #store: Store;
+  readonly #file: string;
+  readonly #log: Logger;
+
+  constructor(store: Store, file: string, log: Logger) {
+    this.#store = store;
+    this.#file = file;
+    this.#log = log;
+  }
+
+  async load(): Promise<Remembered> {
+    const [inRedis, inFile] = await Promise.all([this.#store.loadState(), this.#fromFile()]);
+    const state = newer(inRedis, inFile) ?? EMPTY_STATE;
+    return { state, redisWasWiped: inRedis === undefined && inFile !== undefined };
+  }
+
+  /** The file first: it is what outlives the other. */
+  async save(state: SyncState): Promise<void> {
+    await writeStateFile(this.#file, state);
+    await this.#store.saveState(state);
+  }
+
+  async #fromFile(): Promise<SyncState | undefined> {
+    try {
+      return await readStateFile(this.#file);
+    } catch (error) {
+      const aside = await setStateFileAside(this.#file, Date.now());
+      this.#log.error({ aside }, `${(error as Error).message}; set aside as ${aside}`);
+      return undefined;
+    }
+  }
+}
+
+function newer(a: SyncState | undefined, b: SyncState | undefined): SyncState | undefined {
+  if (!a || !b) return a ?? b;
+  return (a.lastCheckMs ?? 0) >= (b.lastCheckMs ?? 0) ? a : b;
+}

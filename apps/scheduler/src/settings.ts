@@ -1,0 +1,17 @@
+import { scopeOf } from '@vm-sync/core';
+import type { Config } from '@vm-sync/runtime';
+import type { CheckSettings } from '@vm-sync/steps';
+
+/** A check may spend this long on surveying older history; the next one goes on from there. */
+const SURVEY_MS = 20_000;
+
+/** What a check needs to know of the configuration. */
+export const checkSettings = (config: Config): CheckSettings => ({
+  role: config.role,
+  scope: scopeOf(config.match, config.exclude),
+  stepMs: config.queryStepMs,
+  settleMs: config.settleMs,
+  queryWindowMs: config.queryWindowMs,
+  threshold: config.gapThreshold,
+  surveyMs: SURVEY_MS,
+});

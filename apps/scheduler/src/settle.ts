@@ -1,0 +1,50 @@
+import { afterRun, CONFIRM_AFTER_MS } from '@vm-sync/core';
+import { ChunkResult, type SettleOrder } from '@vm-sync/queue';
+import type { Job } from 'bullmq';
+import { requestCheck } from './check.ts';
+import type { SchedulerContext } from './context.ts';
+
+/**
+ * The `settle-run` job, when every chunk of a run is done: makes the repair visible to cached queries, remembers what
+ * was repaired, and asks for the check that proves it. Safe to run twice.
+ */
+export async function settleRun(
+  context: SchedulerContext,
+  order: SettleOrder,
+  job: Job,
+): Promise<string> {
+  const { databases, log, memory, store } = context;
+  const run = await store.loadRun(order.runId);
+  if (!run) return `run ${order.runId} is not known any more; the next check plans what is missing`;
+  if (run.state === 'settled') return `run ${run.id} has been settled before`;
+  const values = Object.values(await job.getChildrenValues());
+  const results = values.flatMap((value) => {
+    const result = ChunkResult.safeParse(value);
+    return result.success ? [result.data] : [];
+  });
+  const samples = results.reduce((sum, result) => sum + result.samples, 0);
+  const bytes = results.reduce((sum, result) => sum + result.bytes, 0);
+
+  const destination = databases[run.direction.destination];
+  await destination.makeVisible();
+  if (!(await destination.resetCache())) {
+    const advice = `${destination.site} (${destination.url}) does not allow /internal/resetRollupResultCache: cached graphs may show the gap until the cache expires`;
+    log.warn({ runId: run.id }, advice);
+    await job.log(advice);
+  }
+  const atMs = Date.now();
+  const { state } = await memory.load();
+  const { direction, windows } = run;
+  await memory.save(afterRun(state, { atMs, direction, windows, samples }));
+  await store.saveRun({
+    ...run,
+    state: 'settled',
+    settledMs: atMs,
+    samplesCopied: samples,
+    bytesCopied: bytes,
+  });
+  await requestCheck(context, 'confirm', CONFIRM_AFTER_MS + 1_000);
+  const text = `run ${run.id} settled: ${samples} samples copied by ${results.length} chunks`;
+  log.info({ runId: run.id, samples, bytes }, text);
+  return text;
+}

@@ -1,0 +1,15 @@
+import { type SyncEvent, tell } from '@vm-sync/core';
+import { NOTIFY_OPTIONS, type NotifyOrder } from '@vm-sync/queue';
+import type { SchedulerContext } from './context.ts';
+
+/** One event becomes its log line, its row on the status page, and its message, all in the same words. */
+export async function emit(context: SchedulerContext, event: SyncEvent): Promise<void> {
+  const { severity, text, notify } = tell(event);
+  const atMs = Date.now();
+  context.log[severity]({ event: event.kind }, text);
+  const record: NotifyOrder = { kind: event.kind, severity, text, atMs };
+  await context.store.addEvent(record);
+  if (notify && context.config.notify) {
+    await context.notifications.add('notify', record, NOTIFY_OPTIONS);
+  }
+}

@@ -1,0 +1,52 @@
+import type { Window } from '@vm-sync/core';
+import { z } from 'zod';
+import type { Endpoint } from './endpoint.ts';
+import { seconds } from './time.ts';
+
+const List = z.object({ status: z.literal('success'), data: z.array(z.string()) });
+
+interface Request {
+  readonly selector: string;
+  readonly window: Window;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Values of a label, or names of labels. Servers round the window to whole days and cut long lists silently, so such a
+ * list may serve to divide work, never to say what exists.
+ */
+export const labelValues = (
+  endpoint: Endpoint,
+  label: string,
+  request: Request,
+): Promise<string[]> =>
+  list(endpoint, `/api/v1/label/${encodeURIComponent(label)}/values`, request);
+
+export const labelNames = (endpoint: Endpoint, request: Request): Promise<string[]> =>
+  list(endpoint, '/api/v1/labels', request);
+
+async function list(endpoint: Endpoint, path: string, request: Request): Promise<string[]> {
+  const { selector, window, signal } = request;
+  const text = await endpoint.text({
+    act: 'query',
+    method: 'POST',
+    path,
+    form: new URLSearchParams({
+      'match[]': selector,
+      start: seconds(window.fromMs + 1),
+      end: seconds(window.toMs),
+    }),
+    signal,
+  });
+  const parsed = List.safeParse(jsonOrNothing(text));
+  if (!parsed.success) throw endpoint.strange('query', 'something else than a list of labels');
+  return parsed.data.data;
+}
+
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

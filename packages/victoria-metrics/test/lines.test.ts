@@ -1,0 +1,108 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { hasSpecialValues, LineError, linesWith, parseLine, portableValue, readLines } from '../src/lines.ts';
+import { collect } from './support.ts';
+
+const line = (labels: object, values: readonly unknown[], timestamps: readonly number[]) =>
+  Buffer.from(`{"metric":${JSON.stringify(labels)},"values":[${values.join(',')}],"timestamps":[${timestamps.join(',')}]}`);
+
+const labelSet = fc.dictionary(fc.string({ minLength: 1 }), fc.string({ unit: 'binary' }), { maxKeys: 5 });
+
+test('any label set and any samples are read as they were written', () => {
+  fc.assert(
+    fc.property(labelSet, fc.array(fc.tuple(fc.integer(), fc.nat()), { minLength: 1 }), (labels, samples) => {
+      const values = samples.map(([value]) => String(value));
+      const timestamps = samples.map(([, time]) => time);
+      const read = parseLine(line(labels, values, timestamps));
+      expect(read.labels).toEqual(JSON.parse(JSON.stringify(labels)));
+      expect(read.values()).toEqual(values);
+      expect(read.timestamps).toEqual(timestamps);
+    }),
+  );
+});
+
+test('a line that was cut anywhere is no line', () => {
+  const whole = line({ __name__: 'm', a: ']}', b: '],"timestamps":[1]}', c: ',"values":[1' }, [1, 2, 3], [10, 20, 30]);
+  expect(parseLine(whole).timestamps).toEqual([10, 20, 30]);
+  for (let length = 0; length < whole.length; length++) {
+    expect(() => parseLine(whole.subarray(0, length)), String(length)).toThrow(LineError);
+  }
+});
+
+test.each([
+  'timeout exceeded during query execution',
+  '{"status":"error","error":"no"}',
+  '{"metric":{"a":"b"},"values":[1],"timestamps":[1]}x',
+  'x{"metric":{"a":"b"},"values":[1],"timestamps":[1]}',
+  '{"metric":{"a":},"values":[1],"timestamps":[1]}',
+  '{"metric":{"a":"b"},"values":[1],"timestamps":[1,]}',
+  '{"metric":{"a":"b"},"timestamps":[1],"values":[1]}',
+])('%s is no line', (text) => {
+  expect(() => parseLine(Buffer.from(text))).toThrow(LineError);
+});
+
+test('a line with fewer values than timestamps is no line', () => {
+  expect(() => parseLine(line({ a: 'b' }, [1], [1, 2]))).toThrow(LineError);
+  expect(() => parseLine(line({ a: 'b' }, [1, 2], [1]))).toThrow(LineError);
+});
+
+test('lines come out of any parts; empty ones are skipped', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\n', ' '))),
+      fc.array(fc.nat(200)),
+      async (lines, cuts) => {
+        const bytes = Buffer.from(lines.join('\n'));
+        async function* parts() {
+          let from = 0;
+          for (const cut of cuts.sort((a, b) => a - b)) {
+            yield bytes.subarray(from, Math.max(from, cut));
+            from = Math.max(from, cut);
+          }
+          yield bytes.subarray(from);
+        }
+        const found = (await collect(readLines(parts()))).map(String);
+        expect(found).toEqual(lines.filter((one) => one !== '').map((one) => Buffer.from(one).toString()));
+      },
+    ),
+  );
+});
+
+test.each([
+  ['1', '1'],
+  ['-1.5e-07', '-1.5e-07'],
+  ['1e+300', '1e+300'],
+  ['+Inf', '+Inf'],
+  ['Inf', '+Inf'],
+  ['-Inf', '-Inf'],
+  ['"Infinity"', '+Inf'],
+  ['"-Infinity"', '-Inf'],
+  ['null', undefined],
+  ['NaN', undefined],
+  ['"NaN"', undefined],
+])('the value %s is written %s', (text, portable) => {
+  expect(portableValue(text)).toBe(portable);
+  const special = text.replaceAll(/[-+\d.e]/g, '') !== '';
+  expect(hasSpecialValues(parseLine(line({ null: 'Inf NaN' }, [text], [1])))).toBe(special);
+});
+
+test('chosen samples are written in lines that an import can take', () => {
+  const count = 25_000;
+  const values = Array.from({ length: count }, (_, at) => (at % 1000 === 0 ? 'null' : at));
+  const timestamps = Array.from({ length: count }, (_, at) => at);
+  const source = parseLine(line({ __name__: 'long', odd: '"\\' }, values, timestamps));
+  const asked: number[] = [];
+  const { lines, samples } = linesWith(source, (time) => {
+    asked.push(time);
+    return time % 2 === 0;
+  });
+  const read = lines.map((bytes) => parseLine(bytes.subarray(0, -1)));
+  expect(lines.every((bytes) => bytes.at(-1) === 10)).toBe(true);
+  expect(read.length).toBe(2);
+  const expected = timestamps.filter((time) => time % 2 === 0 && time % 1000 !== 0);
+  expect(read.flatMap((one) => one.timestamps)).toEqual(expected);
+  expect(read.flatMap((one) => one.values())).toEqual(expected.map(String));
+  expect(samples).toBe(expected.length);
+  // A staleness marker is no sample: it must not stand for one of the same instant.
+  expect(asked).toEqual(timestamps.filter((time) => time % 1000 !== 0));
+});

@@ -1,0 +1,116 @@
+import { startVictoriaMetrics, startVmauth, until, type VmOptions, vmVersions } from '@vm-sync/testkit';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { client, errorOf, everything, hour, minute, topMs } from './support.ts';
+import { serve } from './http-server.ts';
+
+describe.each(vmVersions)('what a site says of itself, %s', (version) => {
+  const start = async (options: VmOptions = {}) => {
+    const vm = await startVictoriaMetrics({ version, ...options });
+    onTestFinished(() => vm.stop());
+    return vm;
+  };
+
+  test('its settings and its start', async () => {
+    const before = Date.now();
+    const vm = await start({ dedup: '60s', retention: '30d' });
+    const seen = await client(vm.url).observe();
+    expect(seen).toEqual({
+      site: 'primary',
+      url: vm.url,
+      startedMs: expect.any(Number),
+      dedupMs: minute,
+      retentionMs: 30 * 24 * hour,
+      readOnly: false,
+    });
+    expect(Number.isSafeInteger(seen.startedMs)).toBe(true);
+    expect(Math.abs((seen.startedMs ?? 0) - before)).toBeLessThan(minute);
+  });
+
+  test.each([
+    ['1', 31 * 24 * hour],
+    ['3', 93 * 24 * hour],
+    ['2w', 14 * 24 * hour],
+    ['100y', 100 * 365 * 24 * hour],
+  ])('a retention of %s', async (retention, retentionMs) => {
+    const vm = await start({ retention });
+    expect(await client(vm.url).observe()).toMatchObject({ retentionMs, dedupMs: 0 });
+  });
+
+  test('a restart shows in its start', async () => {
+    const vm = await start();
+    const database = client(vm.url);
+    const { startedMs: first = 0 } = await database.observe();
+    // The instant is told in whole seconds.
+    await until('another second', () => Date.now() > first + 2_000);
+    await vm.restart();
+    expect((await database.observe()).startedMs).toBeGreaterThan(first);
+  });
+
+  test('behind vmauth only that it answers', async () => {
+    const vm = await start();
+    const vmauth = await startVmauth({ version, target: vm.url });
+    onTestFinished(() => vmauth.stop());
+    const { username, password } = vmauth;
+    const database = client(vmauth.url, { username, password });
+    expect(await database.observe()).toEqual({
+      site: 'primary',
+      url: vmauth.url,
+      startedMs: undefined,
+      dedupMs: undefined,
+      retentionMs: undefined,
+      readOnly: undefined,
+    });
+    expect(await database.rejectedRows()).toBeUndefined();
+    expect(await database.makeVisible()).toBe(false);
+    expect(await database.resetCache()).toBe(false);
+  });
+
+  test('makes visible and resets where it may', async () => {
+    const vm = await start();
+    const database = client(vm.url);
+    await vm.import([{ labels: { __name__: 'fresh' }, timestamps: [topMs], values: [1] }]);
+    expect(await database.makeVisible()).toBe(true);
+    const window = { fromMs: topMs - hour, toMs: topMs };
+    expect(await database.totalSamples({ selector: everything, window })).toBe(1);
+    expect(await database.resetCache()).toBe(true);
+  });
+
+  test('does neither where keys are asked for', async () => {
+    const vm = await start({ flags: ['-forceFlushAuthKey=k', '-search.resetCacheAuthKey=k'] });
+    const database = client(vm.url);
+    expect(await database.makeVisible()).toBe(false);
+    expect(await database.resetCache()).toBe(false);
+  });
+
+  test('rows that were thrown away are counted by their reason', async () => {
+    const vm = await start({ retention: '30d' });
+    const database = client(vm.url);
+    const old = Date.now() - 60 * 24 * hour;
+    await vm.import([{ labels: { __name__: 'old' }, timestamps: [old, old + 1], values: [1, 2] }]);
+    await vm.import(['{"metric":{"__name__":"bad"},"values":[1,2],"timestamps":[1]}']);
+    // `/metrics` is refreshed once a second.
+    const seen = async () => Object.fromEntries((await database.rejectedRows()) ?? []);
+    await expect.poll(seen, { timeout: 30_000 }).toMatchObject({ small_timestamp: 2, rows_invalid: 1 });
+  });
+});
+
+test('a page of some other program says nothing about the database', async () => {
+  const url = await serve((request, response) => {
+    const page = 'process_start_time_seconds 1\nvm_storage_is_read_only 1\n';
+    const answer = '{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}';
+    response.end(request.url?.startsWith('/metrics') ? page : answer);
+  });
+  expect(await client(url).observe()).toMatchObject({ startedMs: undefined, readOnly: undefined });
+});
+
+test.each([
+  ['a web page', '<!doctype html><p>Sign in'],
+  ['something else', '{"status":"error"}'],
+  ['something else', 'OK'],
+  ['something else', '{"status":"success","data":{"resultType":"vector","result":[]}}'],
+])('an endpoint that answers %s is no database: %s', async (words, body) => {
+  const url = await serve((_, response) => response.end(body));
+  const error = await errorOf(client(url).observe());
+  expect(error.message).toContain(words);
+  expect(error.message).toContain('check that the URL leads to a VictoriaMetrics');
+});
