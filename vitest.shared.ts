@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-/** What every project's tests share: the sources are run as they stand, without a build. */
+/**
+ * What every project's tests share: the sources are run as they stand, without a build. `module` and `import` are not
+ * among the conditions: they would reach Node's own `require` too, and hand ES modules to packages that ask for CommonJS.
+ */
 export default defineConfig({
-  ssr: { resolve: { conditions: ['@vm-sync/source', 'module', 'node', 'import', 'default'] } },
+  ssr: { resolve: { conditions: ['@vm-sync/source', 'node'] } },
   test: { restoreMocks: true },
 });

@@ -10,17 +10,20 @@ export async function withRedis<T>(
   const connection = connect(config.redisUrl, 'brief');
   // The error of the request itself says it better.
   connection.on('error', () => {});
-  const store = new Store(connection, () => {});
-  const checks = openQueue('checks', connection);
-  const repairs = openQueue('repairs', connection);
-  for (const queue of [checks, repairs]) queue.on('error', () => {});
+  const queues: Queue[] = [];
   try {
+    // Before any queue is opened: BullMQ waits without end for a Redis that is away.
     await connection.ping().catch((error: Error) => {
       throw new Error(`Redis cannot be reached (REDIS_URL): ${error.message}`);
     });
+    const store = new Store(connection, () => {});
+    const checks = openQueue('checks', connection);
+    const repairs = openQueue('repairs', connection);
+    queues.push(checks, repairs);
+    for (const queue of queues) queue.on('error', () => {});
     return await act({ store, checks, repairs });
   } finally {
-    await Promise.allSettled([checks.close(), repairs.close()]);
+    await Promise.allSettled(queues.map((queue) => queue.close()));
     connection.disconnect();
   }
 }

@@ -39,6 +39,7 @@ export function boardRouter({ config, log, queues }: Context): RequestHandler {
       },
       uiConfig: {
         boardTitle: 'vm-sync',
+        boardLogo: { path: '/assets/icon.svg', width: 24, height: 24 },
         environment: { label: config.role, color: SITE_COLOURS[config.role], textColor: '#fff' },
         hideDocsLink: true,
         sortQueues: false,

@@ -1,5 +1,6 @@
-import { formatDirection, formatWindow, type Window } from '@vm-sync/core';
+import { formatDirection } from '@vm-sync/core';
 import { CheckOrder, ChunkOrder, NotifyOrder, SettleOrder } from '@vm-sync/queue';
+import { spanText } from './page/text.ts';
 
 interface NamedJob {
   readonly name?: string;
@@ -28,17 +29,6 @@ export function jobTitle({ name = '', data }: NamedJob, nowMs: number): string {
 export function chunkTitle({ direction, chunk }: ChunkOrder, nowMs: number): string {
   const series = `${chunk.series} series`;
   return [formatDirection(direction), spanText(chunk.window, nowMs), series].join(' · ');
-}
-
-function spanText(window: Window, nowMs: number): string {
-  const [from, to, now] = [window.fromMs, window.toMs, nowMs].map((ms) =>
-    new Date(ms).toISOString(),
-  ) as [string, string, string];
-  const day = (iso: string) => iso.slice(0, 10);
-  const time = (iso: string) => iso.slice(11, iso.slice(17, 19) === '00' ? 16 : 19);
-  const span = `${time(from)}–${time(to)}`;
-  if (day(from) !== day(to)) return formatWindow(window);
-  return day(from) === day(now) ? span : `${day(from)} ${span}`;
 }
 
 const named = (name: string, detail: string | undefined): string =>

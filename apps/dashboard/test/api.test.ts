@@ -35,7 +35,7 @@ test('asks for one check, however often it is asked', async () => {
   const second = await get('/api/checks', { method: 'POST' });
   expect(first.status).toBe(202);
   expect(second.text).toBe(first.text);
-  const jobs = await checks.getJobs(['waiting']);
+  const jobs = await checks.getJobs(['waiting', 'prioritized']);
   expect(jobs.map(({ name, data }) => ({ name, data }))).toEqual([
     { name: 'check-gaps', data: { cause: 'operator' } },
   ]);

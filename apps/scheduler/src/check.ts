@@ -54,7 +54,7 @@ export async function runCheck(
   await startRun(context, result, work, job);
   await memory.save(state);
   await context.store.saveStatus(statusOf(context, result.report, state));
-  const text = describe(result.report, order.cause);
+  const text = describe(result.report, order.cause, state.consecutiveClean);
   log.info({ outcome: result.report.outcome, tookMs: result.report.tookMs }, text);
   return text;
 }
@@ -125,11 +125,14 @@ function statusOf(
   };
 }
 
-function describe(report: CheckReport, cause: CheckOrder['cause']): string {
+function describe(report: CheckReport, cause: CheckOrder['cause'], clean: number): string {
   if (report.outcome === 'unknown') return `check (${cause}): unknown: ${report.reason}`;
   const { gaps, missing, series, sourceSamples } = report.tallied;
   const compared = `${series} series, ${sourceSamples} samples compared in ${report.tookMs} ms`;
-  return `check (${cause}): ${report.outcome}, ${gaps} gaps, ${missing} samples missing; ${compared}`;
+  if (gaps > 0) return `check (${cause}): ${gaps} gaps, ${missing} samples missing; ${compared}`;
+  const proof =
+    clean > 0 ? `clean (${clean} in a row)` : 'nothing missing, but not all is proven yet';
+  return `check (${cause}): ${proof}; ${compared}`;
 }
 
 /** How a `check-gaps` job is asked for, beside the regular ones. */

@@ -1,7 +1,7 @@
 import { errorKind, errorText, formatDirection, formatWindow, VmSyncError } from '@vm-sync/core';
 import { ChunkOrder, type ChunkResult, connect, PREFIX, QUEUES, Store } from '@vm-sync/queue';
 import { type Config, type Logger, resolveActiveSite } from '@vm-sync/runtime';
-import { repairChunk } from '@vm-sync/steps';
+import { repairChunk, ShortError } from '@vm-sync/steps';
 import { type Databases, openDatabases, transferBetween } from '@vm-sync/victoria-metrics';
 import {
   DelayedError,
@@ -183,7 +183,7 @@ async function failed(
     }
   }
   if (kind === 'final') {
-    if (/are not there/.test(text)) await diary.markShort();
+    if (error instanceof ShortError) await diary.markShort();
     throw new UnrecoverableError(text);
   }
   throw new Error(text);

@@ -49,7 +49,11 @@ export const PLAN_LIMITS: PlanLimits = {
  * repaired by what is missing when it runs, not by what it names.
  */
 export function planSlice(slice: ComparedSlice, stepMs: number, limits: PlanLimits): Chunk[] {
-  const byWindow = Map.groupBy(slice.gaps, (gap) => `${gap.fromMs} ${gap.toMs}`);
+  const buckets = lengthMs(slice.window) / stepMs;
+  let byWindow = groupByWindow(slice.gaps);
+  // Scattered losses have as many stretches as there are ways to lose: buckets are fewer.
+  if (byWindow.size > buckets)
+    byWindow = groupByWindow(slice.gaps.flatMap((gap) => split(gap, stepMs)));
   return [...byWindow.values()].flatMap((gaps) => {
     const [{ fromMs, toMs }] = gaps as [Gap];
     const single: Gap[] = [];
@@ -65,6 +69,16 @@ export function planSlice(slice: ComparedSlice, stepMs: number, limits: PlanLimi
       ...planSeries(slice, window, single, stepMs, limits),
     ];
   });
+}
+
+const groupByWindow = (gaps: readonly Gap[]): Map<string, Gap[]> =>
+  Map.groupBy(gaps, (gap) => `${gap.fromMs} ${gap.toMs}`);
+
+/** A gap bucket by bucket; what it lacks is shared out evenly. */
+function split(gap: Gap, stepMs: number): Gap[] {
+  const ends = bucketEndsMs(makeWindow(gap.fromMs, gap.toMs), stepMs);
+  const missing = gap.missing / ends.length;
+  return ends.map((toMs) => ({ labels: gap.labels, fromMs: toMs - stepMs, toMs, missing }));
 }
 
 interface NamedGaps {
@@ -136,7 +150,7 @@ function planSeries(
  */
 const exactly = (labels: Labels, scope: Selector): Selector => [
   ...selectorOf(labels),
-  ...scope.filter((matcher) => labels[matcher.label] === undefined),
+  ...scope.filter((matcher) => !Object.hasOwn(labels, matcher.label)),
 ];
 
 /** One chunk for a stretch, or several of equal length when it holds more samples than a chunk may. */

@@ -164,7 +164,7 @@ export const escapeRegex = (text: string): string => text.replaceAll(/[\\^$.|?*+
 /** True when a series with these labels meets the selector; an absent label counts as an empty one. */
 export const meets = (selector: Selector, labels: Labels): boolean =>
   selector.every(({ label, operator, value }) => {
-    const own = labels[label] ?? '';
+    const own = (Object.hasOwn(labels, label) && labels[label]) || '';
     if (operator === '=') return own === value;
     if (operator === '!=') return own !== value;
     const matched = anchored(value).test(own);

@@ -73,10 +73,17 @@ export function sameAddress(a: string, b: string): boolean {
 
 function canonicalAddress(address: string): string {
   if (!address.includes(':')) return address;
-  const [head = '', tail] = address.toLowerCase().split('::');
+  const [head = '', tail] = withoutDots(address.toLowerCase()).split('::');
   const parse = (part: string) => (part === '' ? [] : part.split(':').map((h) => parseInt(h, 16)));
   const before = parse(head);
   const after = tail === undefined ? [] : parse(tail);
   const zeros = tail === undefined ? [] : new Array(8 - before.length - after.length).fill(0);
   return [...before, ...zeros, ...after].join(':');
 }
+
+/** `::ffff:192.0.2.1` as `::ffff:c000:201`. */
+const withoutDots = (address: string): string =>
+  address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...bytes) => {
+    const [a, b, c, d] = bytes.slice(0, 4).map(Number) as [number, number, number, number];
+    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+  });

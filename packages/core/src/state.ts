@@ -10,7 +10,7 @@ import {
   reverse,
   type Site,
 } from './site.ts';
-import { formatWindow, subtractWindows, type Window } from './window.ts';
+import { alignUpMs, formatWindow, subtractWindows, type Window } from './window.ts';
 
 /** A repaired window, kept until the destination has certainly written it to disk. */
 export interface RecentRepair {
@@ -123,7 +123,9 @@ export function beforeCheck(
       }
     }
     history[key] ??= unsurveyed(marks[key].sinceMs);
-    marks[key] = giveUpBefore(marks[key], retentionEdgeMs(now.nowMs, now.observations));
+    // On the grid: what is left of a bucket that the edge cuts could never be compared, nor be called proven.
+    const edgeMs = alignUpMs(retentionEdgeMs(now.nowMs, now.observations), now.stepMs);
+    marks[key] = giveUpBefore(marks[key], edgeMs);
   }
 
   const startedMs = { ...state.startedMs };

@@ -115,6 +115,8 @@ export async function checkGaps(
     const plan = await compare(context, settings, state, active.site as Site, known, startedMs);
     return { ...plan, report: { ...seen(), ...plan.report } };
   } catch (error) {
+    // A check that is called off has found out nothing at all, not even that it could not.
+    if (context.signal?.aborted) throw error;
     return unknown(errorText(error));
   }
 }

@@ -1,14 +1,14 @@
 import {
-  escapeRegex,
   formatSelector,
   halve,
-  type Matcher,
+  meets,
   type Selector,
   slicesNewestFirst,
   VmSyncError,
   type Window,
 } from '@vm-sync/core';
 import { compareSlice, type Depth, type Measure, type SliceResult } from './compare-slice.ts';
+import { halvingMatcher } from './halve-values.ts';
 import type { Pair } from './ports.ts';
 
 /** How many series are held in memory at once: about 300 bytes each and side, so some tens of megabytes. */
@@ -57,7 +57,7 @@ async function* inParts(
   } catch (error) {
     if (!(error instanceof VmSyncError) || error.kind !== 'too-big') throw error;
     const smaller = await divide(pair, selector, window, measure, signal);
-    if (smaller.length === 0) {
+    if (!smaller) {
       throw new VmSyncError(
         'final',
         `${error.message}; cannot ask for less than ${formatSelector(selector)} in one bucket: raise the limit, or narrow SYNC_MATCH`,
@@ -78,71 +78,36 @@ interface Part {
   readonly window: Window;
 }
 
-/** Disjoint parts that make up the whole; empty when it cannot be divided any further. */
+/** Two disjoint parts that make up the whole; undefined when it cannot be divided any further. */
 async function divide(
   pair: Pair,
   selector: Selector,
   window: Window,
   measure: Measure,
   signal: AbortSignal | undefined,
-): Promise<Part[]> {
-  const values = (label: string) => valuesOf(pair, label, selector, window, signal);
-  if (!isOneName(selector)) {
-    const names = await values('__name__');
-    if (names.length > 0) return divideByValue('__name__', names, selector, window);
-  }
+): Promise<[Part, Part] | undefined> {
+  const byValue = async (label: string): Promise<[Part, Part] | undefined> => {
+    const matcher = halvingMatcher(label, await valuesOf(pair, label, selector, window, signal));
+    if (!matcher) return undefined;
+    // The second half is whatever the first is not: lists of values may be cut, or belong to other series.
+    return [
+      { selector: [matcher, ...selector], window },
+      { selector: [{ ...matcher, operator: '!~' }, ...selector], window },
+    ];
+  };
+  const names = isOneName(selector) ? undefined : await byValue('__name__');
+  if (names) return names;
   const halves = halve(window, measure.stepMs);
-  if (halves) return halves.map((half) => ({ selector, window: half }));
-  let best: { label: string; values: string[] } | undefined;
+  if (halves)
+    return [
+      { selector, window: halves[0] },
+      { selector, window: halves[1] },
+    ];
   for (const label of await labelsOf(pair, selector, window, signal)) {
-    if (label === '__name__') continue;
-    const found = await values(label);
-    if (found.length > 1 && found.length > (best?.values.length ?? 1))
-      best = { label, values: found };
+    const parts = label === '__name__' ? undefined : await byValue(label);
+    if (parts) return parts;
   }
-  return best ? divideByValue(best.label, best.values, selector, window) : [];
-}
-
-/** Each division asks at most so many times more; what is still too big is divided again. */
-const PARTS = 8;
-
-/** A regular expression of this length fits into a query several times over (16 KiB by default). */
-const PATTERN_MOST = 4_000;
-
-/**
- * One part for each group of values, and one for all other values: lists of label values may be cut silently by the
- * server, and series without the label are in none of them.
- */
-function divideByValue(
-  label: string,
-  values: string[],
-  selector: Selector,
-  window: Window,
-): Part[] {
-  const groups: string[][] = [];
-  const perGroup = Math.ceil(values.length / PARTS);
-  let length = 0;
-  for (const value of values) {
-    const group = groups.at(-1);
-    length += value.length + 4;
-    if (group && group.length < perGroup && length < PATTERN_MOST) group.push(value);
-    else {
-      groups.push([value]);
-      length = value.length + 4;
-    }
-  }
-  const matchers: Matcher[] = groups.map((group) =>
-    group.length === 1
-      ? { label, operator: '=', value: group[0] as string }
-      : { label, operator: '=~', value: group.map(escapeRegex).join('|') },
-  );
-  const others: Selector = matchers.map((matcher) => ({
-    ...matcher,
-    operator: matcher.operator === '=' ? '!=' : '!~',
-  }));
-  return [...matchers.map((matcher) => [matcher, ...selector]), [...others, ...selector]].map(
-    (part) => ({ selector: part, window }),
-  );
+  return undefined;
 }
 
 async function valuesOf(
@@ -157,7 +122,9 @@ async function valuesOf(
     pair.source.labelValues(label, request),
     pair.destination.labelValues(label, request),
   ]);
-  return [...new Set(both.flat())].sort();
+  // The list may hold values of other series; those that the selector rules out would be divided for ever.
+  const own = selector.filter((matcher) => matcher.label === label);
+  return [...new Set(both.flat())].filter((value) => meets(own, { [label]: value })).sort();
 }
 
 async function labelsOf(

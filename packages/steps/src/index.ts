@@ -7,4 +7,4 @@ export {
   type SetAside,
 } from './check-gaps.ts';
 export type * from './ports.ts';
-export { type ChunkContext, type ChunkOutcome, repairChunk } from './repair-chunk.ts';
+export { type ChunkContext, type ChunkOutcome, repairChunk, ShortError } from './repair-chunk.ts';

@@ -217,6 +217,11 @@ async function lackingByRows(chunk: Chunk, context: ChunkContext): Promise<numbe
   return lacking;
 }
 
+/** The destination accepted an import and does not have its samples. */
+export class ShortError extends VmSyncError {
+  override name = 'ShortError';
+}
+
 /** A destination that drops what it accepted is not asked for ever: after so many tries the chunk is set aside. */
 const SHORT_TRIES = 3;
 
@@ -241,7 +246,7 @@ async function verify(
     context.say(`read back: ${left} samples are not there yet`);
   }
   const kind = context.attempt >= SHORT_TRIES ? 'final' : 'retryable';
-  throw new VmSyncError(kind, await shortText(chunk, left, rejectedBefore, context));
+  throw new ShortError(kind, await shortText(chunk, left, rejectedBefore, context));
 }
 
 async function shortText(

@@ -36,8 +36,14 @@ export interface Call {
 /** A server that says nothing for this long is treated as unreachable; queries carry a shorter `timeout=` of their own. */
 const SILENCE_MS = 60_000;
 
-/** Error answers are short; what is longer is some proxy's page. */
-const ERROR_BODY_BYTES = 8_192;
+/**
+ * VictoriaMetrics repeats the query (16 KiB by default) up to three times, with every quote escaped, before it says what
+ * is wrong; what is longer is some proxy's page.
+ */
+const ERROR_BODY_BYTES = 262_144;
+
+/** Far more than any answer that is read as a whole. */
+const TEXT_BYTES_MOST = 32 * 1024 * 1024;
 
 /**
  * One site's VictoriaMetrics as an HTTP endpoint: login, certificates, path prefixes, and errors that say what to do.
@@ -117,7 +123,14 @@ export class Endpoint {
   async text(call: Call): Promise<string> {
     const response = await this.call(call);
     try {
-      return await response.body.text();
+      const parts: Buffer[] = [];
+      let bytes = 0;
+      for await (const part of response.body) {
+        parts.push(part);
+        bytes += part.length;
+        if (bytes > TEXT_BYTES_MOST) throw this.strange(call.act, 'without end', call.base);
+      }
+      return Buffer.concat(parts).toString('utf8');
     } catch (error) {
       throw this.broken(call.act, error, call.base);
     }
@@ -129,10 +142,10 @@ export class Endpoint {
   }
 
   /** The error of an answer that is complete, but not what a VictoriaMetrics answers. */
-  strange(act: string, what: string): VmSyncError {
+  strange(act: string, what: string, base: 'read' | 'write' = 'read'): VmSyncError {
     return new VmSyncError(
       'retryable',
-      `VM ${act} error: ${this.site} (${this.#bases.read.url}) answered ${what}; check that the URL leads to a VictoriaMetrics`,
+      `VM ${act} error: ${this.site} (${this.#bases[base].url}) answered ${what}; check that the URL leads to a VictoriaMetrics`,
     );
   }
 

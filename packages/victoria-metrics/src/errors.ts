@@ -37,7 +37,11 @@ function judgement(answer: Answer): { kind: ErrorKind; advice: string } {
   if (/auth token|authKey|unauthorized/i.test(body)) {
     return { kind: 'final', advice: `login refused: ${variables}` };
   }
-  if (/missing route|unsupported path|missing -http\.pathPrefix/i.test(body) || status === 404 || status === 405) {
+  if (
+    /missing route|unsupported path|missing -http\.pathPrefix/i.test(body) ||
+    status === 404 ||
+    status === 405
+  ) {
     return {
       kind: 'final',
       advice:
@@ -67,17 +71,24 @@ function judgement(answer: Answer): { kind: ErrorKind; advice: string } {
   return { kind: 'final', advice: 'the request was refused: trying again will not help' };
 }
 
+const QUOTED = /"(?:[^"\\]|\\[\s\S])*"/g;
+const BRACED = /\{[^{}]*\}/g;
+
 /** What the server says, without what it repeats of our own request: metrics may be named `unauthorized_total`. */
 const ownWords = (answer: Answer): string =>
-  errorOf(answer)
-    .replaceAll(/"(?:[^"\\]|\\[\s\S])*"/g, '""')
-    .replaceAll(/\{[^{}]*\}/g, '{}');
+  errorOf(answer).replaceAll(QUOTED, '""').replaceAll(BRACED, '{}');
+
+/** Long repetitions shortened: what is wrong stands behind them. */
+const shortened = (text: string): string =>
+  text
+    .replaceAll(QUOTED, (quoted) => (quoted.length > 80 ? `${quoted.slice(0, 60)}…"` : quoted))
+    .replaceAll(BRACED, (braced) => (braced.length > 80 ? `${braced.slice(0, 60)}…}` : braced));
 
 function firstLine(answer: Answer): string {
   const { body, contentType } = answer;
   if (contentType.includes('html') || /^\s*</.test(body)) return ' with a web page';
-  const line = errorOf(answer).trim().split('\n', 1)[0];
-  return line ? `: ${line.slice(0, 300)}` : '';
+  const line = shortened(errorOf(answer)).trim().split('\n', 1)[0];
+  return line ? `: ${line.slice(0, 500)}` : '';
 }
 
 function errorOf({ body }: Answer): string {
@@ -148,7 +159,9 @@ export function judgeTransport(error: unknown, where: Where): VmSyncError {
       { cause: error },
     );
   }
-  const wrong = codes.map((code) => TLS_FAULTS.find(([pattern]) => pattern.test(code))).find(Boolean);
+  const wrong = codes
+    .map((code) => TLS_FAULTS.find(([pattern]) => pattern.test(code)))
+    .find(Boolean);
   if (wrong) return new VmSyncError('final', `${prefix} ${wrong[1]}`, { cause: error });
   const known = codes.find((code) => code in PLAIN);
   const plain = known ? PLAIN[known] : `failed: ${errorText(error)}`;

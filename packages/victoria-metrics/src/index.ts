@@ -1,6 +1,7 @@
 export { VictoriaMetrics } from './database.ts';
 export type { EndpointOptions } from './endpoint.ts';
 export { nativeIsShared } from './native.ts';
+export { type Databases, openDatabases, type Transfer, transferBetween } from './open.ts';
 export type { SeriesPrint, SeriesTally, TallyRequest } from './query.ts';
 export type { RowsRequest } from './rows.ts';
 export {
@@ -10,4 +11,3 @@ export {
   copyNative,
   type Moved,
 } from './transfer.ts';
-export { type Databases, openDatabases, type Transfer, transferBetween } from './open.ts';

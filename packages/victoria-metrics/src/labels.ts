@@ -1,4 +1,4 @@
-import type { Window } from '@vm-sync/core';
+import { errorKind, type Window } from '@vm-sync/core';
 import { z } from 'zod';
 import type { Endpoint } from './endpoint.ts';
 import { seconds } from './time.ts';
@@ -26,13 +26,27 @@ export const labelNames = (endpoint: Endpoint, request: Request): Promise<string
   list(endpoint, '/api/v1/labels', request);
 
 async function list(endpoint: Endpoint, path: string, request: Request): Promise<string[]> {
-  const { selector, window, signal } = request;
+  try {
+    return await ask(endpoint, path, request, true);
+  } catch (error) {
+    // Looking for the selector's own values can be as much too big as what is to be divided.
+    if (errorKind(error) !== 'too-big') throw error;
+    return await ask(endpoint, path, request, false);
+  }
+}
+
+async function ask(
+  endpoint: Endpoint,
+  path: string,
+  { selector, window, signal }: Request,
+  matching: boolean,
+): Promise<string[]> {
   const text = await endpoint.text({
     act: 'query',
     method: 'POST',
     path,
     form: new URLSearchParams({
-      'match[]': selector,
+      ...(matching ? { 'match[]': selector } : {}),
       start: seconds(window.fromMs + 1),
       end: seconds(window.toMs),
     }),

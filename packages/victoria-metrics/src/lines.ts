@@ -26,19 +26,29 @@ const VALUES = ',"values":[';
 const TIMESTAMPS = '],"timestamps":[';
 const END = ']}';
 
-/** Cuts a byte stream into lines; a last line without line break counts too. Memory is bounded by the longest line. */
+/** Hundred times the longest line of 10,000 samples: what is longer is no export, and must not fill the memory. */
+const LINE_BYTES_MOST = 64 * 1024 * 1024;
+
+/**
+ * Cuts a byte stream into lines; a last line without line break counts too. Memory is bounded by the longest line.
+ * Throws a `LineError` when a line does not end.
+ */
 export async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   let parts: Buffer[] = [];
+  let bytes = 0;
   for await (const part of body) {
     let rest = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
     for (let at = rest.indexOf(10); at >= 0; at = rest.indexOf(10)) {
       const piece = rest.subarray(0, at);
       const line = parts.length === 0 ? piece : Buffer.concat([...parts, piece]);
       parts = [];
+      bytes = 0;
       if (line.length > 0) yield line;
       rest = rest.subarray(at + 1);
     }
     if (rest.length > 0) parts.push(rest);
+    bytes += rest.length;
+    if (bytes > LINE_BYTES_MOST) fault(Buffer.concat(parts.slice(0, 1)));
   }
   const last = Buffer.concat(parts);
   if (last.length > 0) yield last;

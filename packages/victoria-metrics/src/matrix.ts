@@ -19,6 +19,9 @@ export class MatrixError extends Error {
   override name = 'MatrixError';
 }
 
+/** Ten times a series of 30,000 points, the most that a server gives: what is longer must not fill the memory. */
+const SERIES_BYTES_MOST = 8 * 1024 * 1024;
+
 const LIST = '"result":[';
 /**
  * Stands between two series and nowhere else: inside of a JSON string a quote is always escaped, so `{"` cannot occur
@@ -48,6 +51,7 @@ export async function* readMatrix(body: AsyncIterable<Uint8Array>): AsyncGenerat
       yield parseEntry(pending.subarray(0, at));
       pending = pending.subarray(at + 1);
     }
+    if (pending.length > SERIES_BYTES_MOST) throw new MatrixError('a series without end');
   }
   if (head === undefined) throw notMatrix(pending);
   const end = pending.lastIndexOf(']}');

@@ -183,6 +183,7 @@ async function piped(
   const gone = new AbortController();
   const signal = outer ? AbortSignal.any([outer, gone.signal]) : gone.signal;
   let bytes = 0;
+  let complete = false;
   let sourceError: unknown;
   async function* body(): AsyncGenerator<Uint8Array> {
     try {
@@ -190,6 +191,7 @@ async function piped(
         bytes += part.length;
         yield part;
       }
+      complete = true;
     } catch (error) {
       if (!gone.signal.aborted) sourceError = error;
       throw error;
@@ -205,6 +207,7 @@ async function piped(
       signal: outer,
       silenceMs: IMPORT_SILENCE_MS,
     });
+    if (!complete) throw destination.strange('import', 'before it had read everything', 'write');
     return { bytes, samples: undefined };
   } catch (error) {
     gone.abort();

@@ -10,10 +10,11 @@ import {
   startVictoriaMetrics,
   startVmauth,
   type VmOptions,
+  type VmServer,
   vmVersions,
 } from '@vm-sync/testkit';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { copyLines } from '../src/index.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { copyLines, type VictoriaMetrics } from '../src/index.ts';
 import { listen, serve } from './http-server.ts';
 import { client, errorOf, everything, hour, load, minute, topMs } from './support.ts';
 
@@ -33,12 +34,15 @@ describe.each(vmVersions)('access, %s', (version) => {
     onTestFinished(() => vm.stop());
     return vm;
   };
-  /** Reads and writes: both ways must know the login. */
-  const copyOnto = async (database: ReturnType<typeof client>) => {
-    const source = await start();
+  let source: VmServer;
+  beforeAll(async () => {
+    source = await startVictoriaMetrics({ version });
     await load(source, series);
-    await copyLines(client(source.url).endpoint, database.endpoint, { selector: everything, window });
-  };
+  });
+  afterAll(() => source.stop());
+  /** Reads and writes: both ways must know the login. */
+  const copyOnto = (database: VictoriaMetrics) =>
+    copyLines(client(source.url).endpoint, database.endpoint, { selector: everything, window });
 
   test('by user and password, given beside the URL or in it', async () => {
     const auth = { username: 'vmsync', password: 'pa:ss w@rd/%?' };
@@ -119,7 +123,12 @@ describe.each(vmVersions)('access, %s', (version) => {
       paths: ['/api/v1/query', '/api/v1/query_range', '/api/v1/export'],
       ...auth,
     });
-    const writing = await startVmauth({ version, target: vm.url, paths: ['/api/v1/import'], ...auth });
+    const writing = await startVmauth({
+      version,
+      target: vm.url,
+      paths: ['/api/v1/import'],
+      ...auth,
+    });
     onTestFinished(async () => void (await Promise.all([reading.stop(), writing.stop()])));
     const urls = { readUrl: reading.url, writeUrl: writing.url };
     const database = client('http://127.0.0.1:9/none', { ...urls, ...auth });
@@ -143,7 +152,12 @@ describe.each(vmVersions)('access, %s', (version) => {
     await copyOnto(database);
     await vm.flush();
     const stored = await vm.export();
-    expect(diffRaw(new Map(series.map((one) => [JSON.stringify(Object.entries(one.labels).sort()), one])), stored)).toEqual(noDifference);
+    expect(
+      diffRaw(
+        new Map(series.map((one) => [JSON.stringify(Object.entries(one.labels).sort()), one])),
+        stored,
+      ),
+    ).toEqual(noDifference);
     expect(await database.observe()).toMatchObject({ dedupMs: 0 });
 
     const blind = client(vm.url);
@@ -213,10 +227,13 @@ describe('a server that demands a client certificate', () => {
   test.each([
     ['TLSv1.3', 'retryable'],
     ['TLSv1.2', 'final'],
-  ] as const)('without one, by %s: the error says which settings give it', async (maxVersion, kind) => {
-    const url = await start({ maxVersion });
-    const error = await errorOf(client(url, { ca: certificates.ca }).observe());
-    expect(error.message).toContain('set …_VM_CERT_FILE and …_VM_KEY_FILE');
-    expect(error.kind).toBe(kind);
-  });
+  ] as const)(
+    'without one, by %s: the error says which settings give it',
+    async (maxVersion, kind) => {
+      const url = await start({ maxVersion });
+      const error = await errorOf(client(url, { ca: certificates.ca }).observe());
+      expect(error.message).toContain('set …_VM_CERT_FILE and …_VM_KEY_FILE');
+      expect(error.kind).toBe(kind);
+    },
+  );
 });

@@ -1,28 +1,47 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hasSpecialValues, LineError, linesWith, parseLine, portableValue, readLines } from '../src/lines.ts';
+import {
+  hasSpecialValues,
+  LineError,
+  linesWith,
+  parseLine,
+  portableValue,
+  readLines,
+} from '../src/lines.ts';
 import { collect } from './support.ts';
 
 const line = (labels: object, values: readonly unknown[], timestamps: readonly number[]) =>
-  Buffer.from(`{"metric":${JSON.stringify(labels)},"values":[${values.join(',')}],"timestamps":[${timestamps.join(',')}]}`);
+  Buffer.from(
+    `{"metric":${JSON.stringify(labels)},"values":[${values.join(',')}],"timestamps":[${timestamps.join(',')}]}`,
+  );
 
-const labelSet = fc.dictionary(fc.string({ minLength: 1 }), fc.string({ unit: 'binary' }), { maxKeys: 5 });
+const labelSet = fc.dictionary(fc.string({ minLength: 1 }), fc.string({ unit: 'binary' }), {
+  maxKeys: 5,
+});
 
 test('any label set and any samples are read as they were written', () => {
   fc.assert(
-    fc.property(labelSet, fc.array(fc.tuple(fc.integer(), fc.nat()), { minLength: 1 }), (labels, samples) => {
-      const values = samples.map(([value]) => String(value));
-      const timestamps = samples.map(([, time]) => time);
-      const read = parseLine(line(labels, values, timestamps));
-      expect(read.labels).toEqual(JSON.parse(JSON.stringify(labels)));
-      expect(read.values()).toEqual(values);
-      expect(read.timestamps).toEqual(timestamps);
-    }),
+    fc.property(
+      labelSet,
+      fc.array(fc.tuple(fc.integer(), fc.nat()), { minLength: 1 }),
+      (labels, samples) => {
+        const values = samples.map(([value]) => String(value));
+        const timestamps = samples.map(([, time]) => time);
+        const read = parseLine(line(labels, values, timestamps));
+        expect(read.labels).toEqual(JSON.parse(JSON.stringify(labels)));
+        expect(read.values()).toEqual(values);
+        expect(read.timestamps).toEqual(timestamps);
+      },
+    ),
   );
 });
 
 test('a line that was cut anywhere is no line', () => {
-  const whole = line({ __name__: 'm', a: ']}', b: '],"timestamps":[1]}', c: ',"values":[1' }, [1, 2, 3], [10, 20, 30]);
+  const whole = line(
+    { __name__: 'm', a: ']}', b: '],"timestamps":[1]}', c: ',"values":[1' },
+    [1, 2, 3],
+    [10, 20, 30],
+  );
   expect(parseLine(whole).timestamps).toEqual([10, 20, 30]);
   for (let length = 0; length < whole.length; length++) {
     expect(() => parseLine(whole.subarray(0, length)), String(length)).toThrow(LineError);
@@ -41,9 +60,14 @@ test.each([
   expect(() => parseLine(Buffer.from(text))).toThrow(LineError);
 });
 
-test('a line with fewer values than timestamps is no line', () => {
-  expect(() => parseLine(line({ a: 'b' }, [1], [1, 2]))).toThrow(LineError);
-  expect(() => parseLine(line({ a: 'b' }, [1, 2], [1]))).toThrow(LineError);
+test('of a line with more or fewer values than timestamps nothing is taken', () => {
+  for (const [values, timestamps] of [
+    [[1], [1, 2]],
+    [[1, 2], [1]],
+  ] as const) {
+    const read = parseLine(line({ a: 'b' }, values, timestamps));
+    expect(() => linesWith(read, () => true)).toThrow(LineError);
+  }
 });
 
 test('lines come out of any parts; empty ones are skipped', async () => {
@@ -62,7 +86,9 @@ test('lines come out of any parts; empty ones are skipped', async () => {
           yield bytes.subarray(from);
         }
         const found = (await collect(readLines(parts()))).map(String);
-        expect(found).toEqual(lines.filter((one) => one !== '').map((one) => Buffer.from(one).toString()));
+        expect(found).toEqual(
+          lines.filter((one) => one !== '').map((one) => Buffer.from(one).toString()),
+        );
       },
     ),
   );

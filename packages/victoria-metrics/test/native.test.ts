@@ -1,4 +1,11 @@
-import { makeSeries, startVictoriaMetrics, startVmauth, type VmServer, type VmVersion, vmVersions } from '@vm-sync/testkit';
+import {
+  makeSeries,
+  startVictoriaMetrics,
+  startVmauth,
+  type VmServer,
+  type VmVersion,
+  vmVersions,
+} from '@vm-sync/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { nativeIsShared } from '../src/index.ts';
 import { client, everything, hour, load, minute, topMs, versionPairs } from './support.ts';
@@ -8,7 +15,8 @@ const window = { fromMs: topMs - hour, toMs: topMs };
 describe('the native format', () => {
   const sources: VmServer[] = [];
   const destinations: VmServer[] = [];
-  const of = (servers: VmServer[], version: VmVersion) => servers[vmVersions.indexOf(version)] as VmServer;
+  const of = (servers: VmServer[], version: VmVersion) =>
+    servers[vmVersions.indexOf(version)] as VmServer;
   beforeAll(async () => {
     for (const version of vmVersions) {
       const vm = await startVictoriaMetrics({ version });
@@ -19,20 +27,23 @@ describe('the native format', () => {
   });
   afterAll(() => Promise.all([...sources, ...destinations].map((vm) => vm.stop())));
 
-  test.each(versionPairs)('%s to %s: shared by equal versions, and asking writes nothing', async (from, to) => {
-    const destination = of(destinations, to);
-    const shared = await nativeIsShared(
-      client(of(sources, from).url).endpoint,
-      client(destination.url).endpoint,
-      everything,
-      window,
-    );
-    expect(shared).toBe(from === to);
-    await destination.flush();
-    expect((await destination.export()).size).toBe(0);
-    const names = await fetch(`${destination.url}/api/v1/label/__name__/values?start=0`);
-    expect(await names.json()).toMatchObject({ data: [] });
-  });
+  test.each(versionPairs)(
+    '%s to %s: shared by equal versions, and asking writes nothing',
+    async (from, to) => {
+      const destination = of(destinations, to);
+      const shared = await nativeIsShared(
+        client(of(sources, from).url).endpoint,
+        client(destination.url).endpoint,
+        everything,
+        window,
+      );
+      expect(shared).toBe(from === to);
+      await destination.flush();
+      expect((await destination.export()).size).toBe(0);
+      const names = await fetch(`${destination.url}/api/v1/label/__name__/values?start=0`);
+      expect(await names.json()).toMatchObject({ data: [] });
+    },
+  );
 
   test('cannot be tried with a source that has nothing there', async () => {
     const there = client(of(sources, 'newest').url).endpoint;
@@ -46,7 +57,12 @@ describe('the native format', () => {
       onTestFinished(() => vmauth.stop());
       return client(vmauth.url, { username: vmauth.username, password: vmauth.password }).endpoint;
     };
-    const withoutNative = ['/api/v1/query', '/api/v1/query_range', '/api/v1/export', '/api/v1/import'];
+    const withoutNative = [
+      '/api/v1/query',
+      '/api/v1/query_range',
+      '/api/v1/export',
+      '/api/v1/import',
+    ];
 
     test('is shared where its paths are routed', async () => {
       const there = await guarded(of(sources, version).url);
@@ -56,12 +72,21 @@ describe('the native format', () => {
 
     test('is not where the destination does not route them', async () => {
       const here = await guarded(of(destinations, version).url, withoutNative);
-      expect(await nativeIsShared(client(of(sources, version).url).endpoint, here, everything, window)).toBe(false);
+      expect(
+        await nativeIsShared(client(of(sources, version).url).endpoint, here, everything, window),
+      ).toBe(false);
     });
 
     test('is not where the source does not route them', async () => {
       const there = await guarded(of(sources, version).url, withoutNative);
-      expect(await nativeIsShared(there, client(of(destinations, version).url).endpoint, everything, window)).toBe(false);
+      expect(
+        await nativeIsShared(
+          there,
+          client(of(destinations, version).url).endpoint,
+          everything,
+          window,
+        ),
+      ).toBe(false);
     });
   });
 
@@ -70,8 +95,8 @@ describe('the native format', () => {
     await load(there, makeSeries({ count: 1, ...window, stepMs: minute }));
     await there.stop();
     const here = client(of(destinations, 'oldest').url).endpoint;
-    await expect(nativeIsShared(client(there.url).endpoint, here, everything, window)).rejects.toThrow(
-      /refuses connections/,
-    );
+    await expect(
+      nativeIsShared(client(there.url).endpoint, here, everything, window),
+    ).rejects.toThrow(/refuses connections/);
   });
 });

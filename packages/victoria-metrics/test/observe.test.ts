@@ -1,7 +1,13 @@
-import { startVictoriaMetrics, startVmauth, until, type VmOptions, vmVersions } from '@vm-sync/testkit';
+import {
+  startVictoriaMetrics,
+  startVmauth,
+  until,
+  type VmOptions,
+  vmVersions,
+} from '@vm-sync/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { client, errorOf, everything, hour, minute, topMs } from './support.ts';
 import { serve } from './http-server.ts';
+import { client, errorOf, everything, hour, minute, topMs } from './support.ts';
 
 describe.each(vmVersions)('what a site says of itself, %s', (version) => {
   const start = async (options: VmOptions = {}) => {
@@ -90,14 +96,17 @@ describe.each(vmVersions)('what a site says of itself, %s', (version) => {
     await vm.import(['{"metric":{"__name__":"bad"},"values":[1,2],"timestamps":[1]}']);
     // `/metrics` is refreshed once a second.
     const seen = async () => Object.fromEntries((await database.rejectedRows()) ?? []);
-    await expect.poll(seen, { timeout: 30_000 }).toMatchObject({ small_timestamp: 2, rows_invalid: 1 });
+    await expect
+      .poll(seen, { timeout: 30_000 })
+      .toMatchObject({ small_timestamp: 2, rows_invalid: 1 });
   });
 });
 
 test('a page of some other program says nothing about the database', async () => {
   const url = await serve((request, response) => {
     const page = 'process_start_time_seconds 1\nvm_storage_is_read_only 1\n';
-    const answer = '{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}';
+    const answer =
+      '{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}';
     response.end(request.url?.startsWith('/metrics') ? page : answer);
   });
   expect(await client(url).observe()).toMatchObject({ startedMs: undefined, readOnly: undefined });

@@ -116,7 +116,11 @@ describe('prints', () => {
       });
       const plain = one(lostA);
       await load(vm, [one(lostB, 'count_over_time'), one(lostB, 'sum_over_time'), plain]);
-      const prints = await client(vm.url).prints({ ...request, selector: '{__name__="rolled"}', slotMs });
+      const prints = await client(vm.url).prints({
+        ...request,
+        selector: '{__name__="rolled"}',
+        slotMs,
+      });
       // Those with the label are told apart by their rows, the one without it by its own samples only.
       expect([...prints.keys()]).toEqual([seriesKey(plain.labels)]);
       const { occupied, print } = printOf(prints, plain.labels);

@@ -1,12 +1,12 @@
 import type { Request, RequestHandler } from 'express';
 
 /** What a handler is given of a request. */
-export interface PlainRequest {
+interface PlainRequest {
   readonly params: Readonly<Record<string, string>>;
 }
 
 /** What it gives back: an object is sent as JSON, text as the named type. */
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly body: string | object;
   /** Of a text; plain when absent. */

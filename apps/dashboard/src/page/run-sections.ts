@@ -1,9 +1,9 @@
-import { formatDirection, formatWindow } from '@vm-sync/core';
+import { formatDirection } from '@vm-sync/core';
 import type { RunRecord } from '@vm-sync/queue';
 import type { ChunkStates, OpenRun, Overview } from '../overview.ts';
 import { type Html, html, type Part } from './html.ts';
 import { badge, card, facts, nothing } from './parts.ts';
-import { ago, bytesText, countText } from './text.ts';
+import { ago, bytesText, countText, spanText } from './text.ts';
 
 /** The repair that is under way. */
 export function repairSection({ openRuns, repairsPaused, nowMs }: Overview): Html {
@@ -43,7 +43,7 @@ export function runsSection({ runs, nowMs }: Overview): Html {
     return html`<section><h2>Runs</h2>${nothing('No run yet: no gap has been found.')}</section>`;
   }
   return html`<section><h2>Runs</h2><div class="wide"><table>
-<thead><tr><th>Begun</th><th>State</th><th>Direction</th><th>Time repaired</th><th class="number">Chunks</th><th class="number">Samples copied</th><th class="number">Bytes</th></tr></thead>
+<thead><tr><th>Begun</th><th>State</th><th>Direction</th><th>Window (UTC)</th><th class="number">Chunks</th><th class="number">Samples copied</th><th class="number">Bytes</th></tr></thead>
 <tbody>${runs.map((run) => runRow(run, nowMs))}</tbody></table></div></section>`;
 }
 
@@ -57,17 +57,17 @@ const runRow = (run: RunRecord, nowMs: number): Html => html`<tr>
 <td>${ago(run.createdMs, nowMs)}</td>
 <td>${RUN_BADGES[run.state]}</td>
 <td>${formatDirection(run.direction)}</td>
-<td>${windowsText(run)}</td>
+<td>${windowsText(run, nowMs)}</td>
 <td class="number">${countText(run.chunks)}</td>
 <td class="number">${countText(run.samplesCopied)} <span class="muted">of ${countText(run.samplesPlanned)}</span></td>
 <td class="number">${bytesText(run.bytesCopied)}</td>
 </tr>`;
 
-function windowsText({ windows }: RunRecord): Part {
+function windowsText({ windows }: RunRecord, nowMs: number): Part {
   const [first, ...more] = windows;
   if (!first) return undefined;
   return [
-    formatWindow(first),
+    spanText(first, nowMs),
     more.length > 0 && html` <span class="muted">and ${more.length} more</span>`,
   ];
 }

@@ -1,7 +1,10 @@
 import { type Html, html } from './html.ts';
 
-/** The frame of every page. page.js fetches the page again every few seconds and takes over its title and `main`. */
-export const shell = (title: string, main: Html): string =>
+/**
+ * The frame of every page. page.js fetches the page again every few seconds and takes over its title and `main`. `place` is the site
+ * that it stands at.
+ */
+export const shell = (title: string, main: Html, place?: string): string =>
   html`<!doctype html>
 <html lang="en">
 <head>
@@ -15,7 +18,7 @@ export const shell = (title: string, main: Html): string =>
 </head>
 <body>
 <header>
-<a class="brand" href="/">vm-sync</a>
+<a class="brand" href="/">vm-sync${place !== undefined && html` <span class="place">${place}</span>`}</a>
 <nav><a href="/queues">Board</a><a href="/metrics">Metrics</a><a href="/api/status">Status as JSON</a></nav>
 </header>
 <p id="connection" role="status" hidden></p>

@@ -23,4 +23,5 @@ ${failedSection(overview)}
 ${runsSection(overview)}
 ${eventsSection(overview)}
 </main>`,
+    overview.role,
   );

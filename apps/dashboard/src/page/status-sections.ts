@@ -1,8 +1,8 @@
 import {
+  type Direction,
   type DirectionKey,
   formatDirection,
   formatDuration,
-  formatWindow,
   type Mark,
   SITES,
   type Site,
@@ -12,7 +12,7 @@ import type { Status } from '@vm-sync/queue';
 import { directionOf, type Overview } from '../overview.ts';
 import { type Html, html, type Part } from './html.ts';
 import { badge, card, detail, facts, nothing } from './parts.ts';
-import { ago, countText, instant } from './text.ts';
+import { ago, countText, instant, spanText } from './text.ts';
 
 export function directionSection({ status }: Overview): Html {
   if (!status) return card('Direction', nothing('Known after the first check.'));
@@ -58,7 +58,7 @@ function markText(mark: Mark | null, nowMs: number): Part {
   const open =
     first &&
     detail(
-      `not proven: ${formatWindow(first)}${more.length > 0 ? ` and ${more.length} more` : ''}`,
+      `not proven: ${spanText(first, nowMs)}${more.length > 0 ? ` and ${more.length} more` : ''}`,
     );
   return [instant(verifiedThroughMs(mark), nowMs), open];
 }
@@ -75,18 +75,22 @@ export function checkSection({ status, nowMs }: Overview): Html {
   const rows: (readonly [string, Part])[] = [
     ['Outcome', [OUTCOMES[status.outcome], ' ', ago(status.atMs, nowMs)]],
     ['Took', formatDuration(status.tookMs)],
-    ['Clean in a row', `${state.consecutiveClean} of ${cleanChecksWanted}`],
+    ['Clean in a row', `${state.consecutiveClean}, ${cleanChecksWanted} wanted`],
   ];
-  if (tallied) rows.push(...tallyRows(tallied));
+  if (tallied) rows.push(...tallyRows(tallied, directionOf(status)));
   return card('Last check', facts(rows));
 }
 
-function tallyRows(tallied: NonNullable<Status['tallied']>): (readonly [string, Part])[] {
+function tallyRows(
+  tallied: NonNullable<Status['tallied']>,
+  direction: Direction | undefined,
+): (readonly [string, Part])[] {
   const { series, sourceSamples, destinationSamples, gaps, missing, tolerated, extra } = tallied;
   const rows: (readonly [string, Part])[] = [
     ['Series compared', countText(series)],
-    ['Samples', `${countText(sourceSamples)} and ${countText(destinationSamples)}`],
-    ['Gaps', gaps === 0 ? 'none' : `${countText(gaps)}, ${countText(missing)} samples`],
+    [`Samples, ${direction?.source ?? 'source'}`, countText(sourceSamples)],
+    [`Samples, ${direction?.destination ?? 'destination'}`, countText(destinationSamples)],
+    ['Gaps', gaps === 0 ? 'none' : `${countText(gaps)} · ${countText(missing)} samples`],
   ];
   if (tolerated > 0) rows.push(['Tolerated', `${countText(tolerated)} samples`]);
   if (extra > 0) rows.push(['Extra', `${countText(extra)} samples`]);

@@ -1,4 +1,4 @@
-import { formatDuration } from '@vm-sync/core';
+import { formatDuration, type Window } from '@vm-sync/core';
 import { type Html, html } from './html.ts';
 
 const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
@@ -12,11 +12,26 @@ export function bytesText(bytes: number): string {
   return `${amount < 10 && at > 0 ? amount.toFixed(1) : Math.round(amount)} ${units[at]}`;
 }
 
-/** `2026-11-20 13:04 UTC`: operators of two sites share one clock. */
-export const instantText = (atMs: number): string =>
+/** `2026-11-20`, in UTC like every time that is shown: operators of two sites share one clock. */
+const dayText = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
+
+/** `13:04`, with seconds where there are any. */
+const timeText = (atMs: number): string =>
+  new Date(atMs).toISOString().slice(11, atMs % 60_000 < 1_000 ? 16 : 19);
+
+/** `2026-11-20 13:04 UTC` */
+const instantText = (atMs: number): string =>
   `${new Date(atMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
-export function agoText(atMs: number, nowMs: number): string {
+/** `13:00–14:00` of the day of `nowMs`, `2026-11-20 13:00–14:00` of another one; over midnight both days are named. */
+export function spanText({ fromMs, toMs }: Window, nowMs: number): string {
+  const [from, to] = [dayText(fromMs), dayText(toMs)];
+  if (from !== to) return `${from} ${timeText(fromMs)} – ${to} ${timeText(toMs)}`;
+  const span = `${timeText(fromMs)}–${timeText(toMs)}`;
+  return from === dayText(nowMs) ? span : `${from} ${span}`;
+}
+
+function agoText(atMs: number, nowMs: number): string {
   const ageMs = nowMs - atMs;
   return ageMs < 1_000 ? 'just now' : `${formatDuration(Math.floor(ageMs / 1e3) * 1e3)} ago`;
 }

@@ -1,0 +1,27 @@
+import { makeSeries, type Series } from '@vm-sync/testkit';
+import { lastMinuteMs, minute, without } from './data.ts';
+
+export type Loss = { all: Series[]; left: Series[] };
+
+/** One sample a minute up to now, and the same without those of between `from` and `to` minutes ago. */
+export function recentLoss({
+  count = 100,
+  minutes = 60,
+  from = 40,
+  to = 20,
+}: {
+  count?: number;
+  minutes?: number;
+  from?: number;
+  to?: number;
+} = {}): Loss {
+  const nowMs = lastMinuteMs();
+  const all = makeSeries({
+    count,
+    names: ['f5_requests_total', 'f5_connections'],
+    fromMs: nowMs - minutes * minute,
+    toMs: nowMs,
+    stepMs: minute,
+  });
+  return { all, left: without(all, nowMs - from * minute, nowMs - to * minute) };
+}

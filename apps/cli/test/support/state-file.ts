@@ -1,0 +1,33 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Site, SyncState } from '@vm-sync/core';
+import { stateToFile } from '@vm-sync/runtime';
+
+/** The state file as people and scripts read it, with vm-sync's own memory in `detail`. */
+export type StateFile = {
+  last_check: string | null;
+  last_sync: string | null;
+  consecutive_clean: number;
+  failback_ready: boolean;
+  active_site: Site | 'unknown';
+  gaps_detected: number;
+  samples_synced: number;
+  last_error: string | null;
+  verified_through: Record<'primary-to-dr' | 'dr-to-primary', string | null>;
+  not_ready_because: string[];
+  detail: SyncState;
+};
+
+/** Undefined while there is none. */
+export async function readState(path: string): Promise<StateFile | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Writes the file as vm-sync would have. */
+export async function writeState(path: string, state: SyncState): Promise<void> {
+  await writeFile(path, JSON.stringify(stateToFile(state)));
+}

@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { programPath, until } from '@vm-sync/testkit';
+
+export type Env = Readonly<Record<string, string>>;
+
+/** One line of a process' log, as it stands on standard output. */
+export type LogLine = { level: string; msg: string; process?: string } & Record<string, unknown>;
+
+export type ProcessName = 'up' | 'scheduler' | 'worker' | 'dashboard';
+
+export type VmSyncProcess = AsyncDisposable & {
+  readonly name: ProcessName;
+  readonly pid: number;
+  /** Every line of the log so far; a line that is no JSON stands as `{ level: 'text', msg }`. */
+  readonly lines: readonly LogLine[];
+  /** Exit code or signal, undefined while it runs. */
+  readonly ended: string | undefined;
+  /** Waits for a line of the log whose message fits. */
+  untilLog(pattern: RegExp, deadlineMs?: number): Promise<LogLine>;
+  /** SIGTERM, and waits until it has ended. */
+  stop(): Promise<void>;
+  /** SIGKILL, and waits until it is gone. */
+  kill(): Promise<void>;
+  /** SIGSTOP. */
+  pause(): void;
+  /** SIGCONT. */
+  resume(): void;
+};
+
+const main = join(import.meta.dirname, '../../src/main.ts');
+
+/** The real program as users start it, with this environment and no other. */
+function launch(args: readonly string[], cwd: string, env: Env): ChildProcess {
+  const node = [process.execPath, '--conditions=@vm-sync/source', main, ...args];
+  // The kernel ends it with us, however we end.
+  const dying = ['--pdeathsig', 'KILL', '--', ...node];
+  return spawn(programPath('setpriv'), dying, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+export function spawnVmSync(name: ProcessName, cwd: string, env: Env): VmSyncProcess {
+  const child = launch([name], cwd, env);
+  const lines: LogLine[] = [];
+  let ended: string | undefined;
+  child.once('exit', (code, signal) => {
+    ended = signal ?? `exit code ${code}`;
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream) createInterface(stream).on('line', (line) => lines.push(parseLine(line)));
+  }
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
+    child.kill('SIGCONT'); // a paused process would not hear the signal
+    await until(`vm-sync ${name} to end`, () => ended, { everyMs: 10 });
+  };
+  return {
+    name,
+    pid: child.pid ?? 0,
+    lines,
+    get ended() {
+      return ended;
+    },
+    untilLog: (pattern, deadlineMs = 60_000) =>
+      until(
+        `a line like ${pattern} from vm-sync ${name}`,
+        () => {
+          const found = lines.find(({ msg }) => pattern.test(msg));
+          if (!found) throw new Error(lines.at(-1)?.msg ?? 'no line at all');
+          return found;
+        },
+        { deadlineMs, everyMs: 20 },
+      ),
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    async [Symbol.asyncDispose]() {
+      if (ended === undefined) await end('SIGKILL');
+    },
+  };
+}
+
+export type Ran = { code: number | null; stdout: string; stderr: string };
+
+/** Runs a command that ends by itself. */
+export async function runVmSync(args: readonly string[], cwd: string, env: Env): Promise<Ran> {
+  const child = launch(args, cwd, env);
+  const ran: Ran = { code: null, stdout: '', stderr: '' };
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    ran.stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    ran.stderr += text;
+  });
+  const [code] = await once(child, 'close');
+  return { ...ran, code };
+}
+
+function parseLine(line: string): LogLine {
+  try {
+    const parsed: unknown = JSON.parse(line);
+    if (typeof parsed === 'object' && parsed && 'msg' in parsed) return parsed as LogLine;
+  } catch {
+    // Not a line of the log: told as it is.
+  }
+  return { level: 'text', msg: line };
+}

@@ -1,0 +1,492 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  afterCheck,
+  afterRun,
+  beforeCheck,
+  type CheckReport,
+  type DirectionKey,
+  directionFrom,
+  directionKey,
+  EMPTY_STATE,
+  type History,
+  type Mark,
+  makeWindow,
+  NOTHING_TALLIED,
+  otherSite,
+  REPAIR_MEMORY_MS,
+  requestBackfill,
+  retentionEdgeMs,
+  reverse,
+  SITES,
+  type Site,
+  type SiteObservation,
+  type Step,
+  type SyncEvent,
+  type SyncState,
+  siteIsComplete,
+  tell,
+  type Window,
+} from '../src/index.ts';
+
+const stepMs = 300_000;
+const queryWindowMs = 12 * stepMs;
+const startMs = 5_000 * stepMs;
+const cleanChecks = 3;
+
+const observed = (site: Site, startedMs: number | undefined): SiteObservation => ({
+  site,
+  url: `http://${site}`,
+  startedMs,
+  dedupMs: 0,
+  retentionMs: undefined,
+  readOnly: false,
+});
+
+interface CheckOptions {
+  readonly nowMs: number;
+  readonly source?: Site;
+  readonly outcome?: 'clean' | 'gaps' | 'unknown';
+  readonly reason?: string;
+  /** Due windows that are found lacking; all others are proven. */
+  readonly damaged?: readonly Window[];
+  readonly backwardDamaged?: readonly Window[];
+  readonly proves?: boolean;
+  readonly gaps?: number;
+  readonly history?: Partial<History>;
+  readonly setAside?: readonly string[];
+  readonly started?: Partial<Record<Site, number>>;
+}
+
+/** One check as the scheduler makes it: before, and after with a report. */
+function check(state: SyncState, options: CheckOptions): Step {
+  const { nowMs, source = 'primary', outcome = 'clean' } = options;
+  const active = { site: source, reason: `the ${source} site` } as const;
+  const common = { atMs: nowMs, tookMs: 5, active, sites: { primary: undefined, dr: undefined } };
+  if (outcome === 'unknown') {
+    const reason = options.reason ?? 'a site does not answer';
+    return afterCheck(state, { ...common, outcome, reason }, cleanChecks);
+  }
+  const direction = directionFrom(source);
+  const key = directionKey(direction);
+  const horizonMs = Math.floor(nowMs / stepMs) * stepMs - stepMs;
+  const observations = SITES.map((site) => observed(site, options.started?.[site]));
+  const before = beforeCheck(state, {
+    nowMs,
+    horizonMs,
+    direction,
+    observations,
+    queryWindowMs,
+    stepMs,
+  });
+  const proven = options.proves === false ? [] : [makeWindow(0, horizonMs)];
+  const damaged = options.damaged ?? [];
+  const gaps = options.gaps ?? damaged.length;
+  const report: CheckReport = {
+    ...common,
+    outcome,
+    direction,
+    horizonMs,
+    forward: { proven, damaged },
+    backward: { proven, damaged: options.backwardDamaged ?? [] },
+    tallied: { ...NOTHING_TALLIED, gaps, missing: gaps * 20 },
+    leftOut: false,
+    history: { ...(before.state.history[key] as History), complete: true, ...options.history },
+    setAside: options.setAside ?? [],
+  };
+  const after = afterCheck(before.state, report, cleanChecks);
+  return { state: after.state, events: [...before.events, ...after.events] };
+}
+
+const kinds = ({ events }: Step): string[] => events.map(({ kind }) => kind);
+
+/** Clean checks one after another, from `nowMs` on. */
+function cleanFor(
+  state: SyncState,
+  times: number,
+  nowMs: number,
+  options: Partial<CheckOptions> = {},
+): Step {
+  let step: Step = { state, events: [] };
+  for (let at = 0; at < times; at++) {
+    step = check(step.state, { nowMs: nowMs + at * 120_000, ...options });
+  }
+  return step;
+}
+
+test('the first check begins the proof, and says so once', () => {
+  const first = check(EMPTY_STATE, { nowMs: startMs });
+  expect(kinds(first)).toEqual(['mark-started', 'direction-changed']);
+  expect(first.state.marks['primary-to-dr']?.sinceMs).toBe(startMs - stepMs - queryWindowMs);
+  expect(first.state.failbackReady).toBe(false);
+  const second = check(first.state, { nowMs: startMs + 120_000 });
+  expect(kinds(second)).toEqual([]);
+});
+
+test('READY is said after enough clean checks in a row, once', () => {
+  const second = cleanFor(EMPTY_STATE, 2, startMs);
+  expect(second.state).toMatchObject({ failbackReady: false, consecutiveClean: 2 });
+  expect(second.state.reasons).toEqual(['2 of 3 clean checks in a row']);
+  const third = check(second.state, { nowMs: startMs + 400_000 });
+  expect(third.state).toMatchObject({ failbackReady: true, reasons: [] });
+  expect(kinds(third)).toEqual(['failback-ready']);
+  expect(kinds(check(third.state, { nowMs: startMs + 600_000 }))).toEqual([]);
+});
+
+test('an unknown check is no clean one: the count begins again, and READY is withdrawn with the reason', () => {
+  const ready = cleanFor(EMPTY_STATE, 4, startMs).state;
+  const unknown = check(ready, { nowMs: startMs + 10 ** 6, outcome: 'unknown', reason: 'dr: 503' });
+  expect(unknown.state).toMatchObject({
+    failbackReady: false,
+    consecutiveClean: 0,
+    lastError: 'dr: 503',
+    reasons: ['dr: 503'],
+  });
+  expect(unknown.events).toEqual([
+    { kind: 'check-unknown', reason: 'dr: 503' },
+    { kind: 'ready-withdrawn', reason: 'dr: 503' },
+  ]);
+  expect(unknown.state.marks).toEqual(ready.marks);
+  const again = check(unknown.state, {
+    nowMs: startMs + 2 * 10 ** 6,
+    outcome: 'unknown',
+    reason: 'dr: 503',
+  });
+  expect(kinds(again)).toEqual([]);
+  const clean = check(again.state, { nowMs: startMs + 3 * 10 ** 6 });
+  expect(clean.state).toMatchObject({ failbackReady: false, consecutiveClean: 1, lastError: null });
+});
+
+test('an episode is told at its first gap and at its end, with what was repaired', () => {
+  const nowMs = startMs + 10 ** 6;
+  const ready = cleanFor(EMPTY_STATE, 4, startMs).state;
+  const lost = makeWindow(startMs - 4 * stepMs, startMs - 2 * stepMs);
+  const found = check(ready, { nowMs, outcome: 'gaps', damaged: [lost] });
+  expect(kinds(found)).toEqual(['gap-detected', 'ready-withdrawn']);
+  expect(found.state.reasons[0]).toBe('dr lacks 20 samples in 1 gaps');
+  expect(found.state.marks['primary-to-dr']?.unproven).toEqual([lost]);
+  const still = check(found.state, { nowMs: nowMs + 120_000, outcome: 'gaps', damaged: [lost] });
+  expect(kinds(still)).toEqual([]);
+  const run = {
+    atMs: nowMs + 130_000,
+    direction: directionFrom('primary'),
+    windows: [lost],
+    samples: 20,
+  };
+  const settled = afterRun(still.state, run);
+  expect(settled).toMatchObject({ lastSyncMs: run.atMs, samplesSynced: 20, failbackReady: false });
+  expect(settled.marks).toEqual(still.state.marks);
+
+  // Within seconds after a repair the destination may still forget it.
+  const early = check(settled, { nowMs: nowMs + 131_000 });
+  expect(early.state.marks['primary-to-dr']?.unproven).toEqual([lost]);
+  expect(kinds(early)).toEqual([]);
+  const end = check(early.state, { nowMs: nowMs + 240_000 });
+  expect(end.events).toEqual([
+    { kind: 'sync-complete', direction: directionFrom('primary'), samples: 20, tookMs: 240_000 },
+  ]);
+  expect(end.state.episode).toBeNull();
+  expect(kinds(cleanFor(end.state, 2, nowMs + 400_000))).toEqual(['failback-ready']);
+});
+
+test('a turned direction begins to count anew, and its READY is said anew', () => {
+  const ready = cleanFor(EMPTY_STATE, 4, startMs).state;
+  const turned = check(ready, { nowMs: startMs + 10 ** 6, source: 'dr' });
+  expect(turned.state).toMatchObject({
+    activeSite: 'dr',
+    consecutiveClean: 1,
+    failbackReady: false,
+  });
+  expect(kinds(turned)).toEqual(['direction-changed', 'ready-withdrawn']);
+  const again = cleanFor(turned.state, 2, startMs + 2 * 10 ** 6, { source: 'dr' });
+  expect(again.events).toEqual([
+    { kind: 'failback-ready', direction: directionFrom('dr'), cleanChecks: 3 },
+  ]);
+});
+
+test.each<[string, Partial<CheckOptions>, string]>([
+  ['what is set aside', { setAside: ['3 chunks failed'], outcome: 'gaps' }, '3 chunks failed'],
+  ['what was not proven', { proves: false }, 'not yet proven: '],
+  ['a survey that is not complete', { history: { complete: false } }, 'still being surveyed'],
+  [
+    'a difference in history',
+    { history: { differing: [makeWindow(1, 2)] } },
+    'run vm-sync backfill --from 1970',
+  ],
+])('%s keeps READY away, however many checks are clean', (_, options, reason) => {
+  const step = cleanFor(EMPTY_STATE, 6, startMs, {
+    ...options,
+    ...(options.history?.differing ? { proves: false } : {}),
+  });
+  expect(step.state.failbackReady).toBe(false);
+  expect(step.state.reasons.join()).toContain(reason);
+});
+
+describe('a destination that restarts', () => {
+  const nowMs = startMs + 10 ** 6;
+  const window = makeWindow(startMs - 4 * stepMs, startMs - 2 * stepMs);
+  const started = { primary: 1_000, dr: 1_000 };
+  const repaired = (settledMs: number): SyncState => {
+    const ready = cleanFor(EMPTY_STATE, 4, startMs, { started }).state;
+    const run = {
+      atMs: settledMs,
+      direction: directionFrom('primary'),
+      windows: [window],
+      samples: 20,
+    };
+    return afterRun(ready, run);
+  };
+
+  test('makes its recent repairs due again, and says so', () => {
+    const step = check(repaired(nowMs - 60_000), {
+      nowMs,
+      started: { ...started, dr: 2_000 },
+      proves: false,
+    });
+    expect(step.events[0]).toEqual({ kind: 'repairs-reopened', site: 'dr', windows: 1 });
+    expect(step.state.marks['primary-to-dr']?.unproven[0]).toEqual(window);
+    expect(step.state.failbackReady).toBe(false);
+    expect(step.state.recentRepairs).toEqual([]);
+    const next = check(step.state, { nowMs: nowMs + 120_000, started: { ...started, dr: 2_000 } });
+    expect(kinds(next)).toEqual([]);
+  });
+
+  test.each<[string, number, Partial<Record<Site, number>>]>([
+    ['the source restarted', nowMs - 60_000, { primary: 2_000, dr: 1_000 }],
+    ['nobody restarted', nowMs - 60_000, started],
+    ['the repair is long on disk', nowMs - REPAIR_MEMORY_MS, { ...started, dr: 2_000 }],
+    ['nothing is known of a restart', nowMs - 60_000, {}],
+  ])('is nothing where %s', (_, settledMs, now) => {
+    const step = check(repaired(settledMs), { nowMs, started: now });
+    expect(kinds(step)).toEqual([]);
+    expect(step.state.failbackReady).toBe(true);
+  });
+});
+
+describe('retention', () => {
+  const day = 86_400_000;
+  const withRetention = (...ms: (number | undefined)[]) =>
+    ms.map(
+      (retentionMs, at): SiteObservation => ({
+        ...observed(SITES[at] as Site, undefined),
+        retentionMs,
+      }),
+    );
+
+  test('ends a day before the shorter one of the sites', () => {
+    expect(retentionEdgeMs(100 * day, withRetention(30 * day, 60 * day))).toBe(71 * day);
+    expect(retentionEdgeMs(100 * day, withRetention(undefined, 60 * day))).toBe(41 * day);
+    expect(retentionEdgeMs(100 * day, withRetention(undefined, undefined))).toBe(0);
+    expect(retentionEdgeMs(100 * day, withRetention(1000 * day))).toBe(0);
+  });
+
+  test('what it has left is given up in whole buckets', () => {
+    const mark: Mark = { sinceMs: 0, throughMs: startMs, unproven: [makeWindow(0, startMs)] };
+    const state = { ...EMPTY_STATE, marks: { 'primary-to-dr': mark, 'dr-to-primary': mark } };
+    const nowMs = startMs + 12_345;
+    const now = {
+      nowMs,
+      horizonMs: startMs,
+      direction: directionFrom('primary'),
+      queryWindowMs,
+      stepMs,
+    };
+    const after = beforeCheck(state, { ...now, observations: withRetention(2 * day, 2 * day) });
+    const edgeMs = Math.ceil((nowMs - day) / stepMs) * stepMs;
+    expect(after.state.marks['primary-to-dr']?.unproven).toEqual([makeWindow(edgeMs, startMs)]);
+  });
+});
+
+describe('a backfill', () => {
+  const ready = cleanFor(EMPTY_STATE, 4, startMs).state;
+  const mark = ready.marks['primary-to-dr'] as Mark;
+
+  test('makes its range due, and READY waits for it', () => {
+    const window = makeWindow(mark.sinceMs - 10 * stepMs, mark.sinceMs - 5 * stepMs);
+    const asked = requestBackfill(ready, window);
+    expect(asked).toMatchObject({ failbackReady: false, consecutiveClean: 0 });
+    expect(asked.marks['primary-to-dr']).toEqual({ ...mark, unproven: [window] });
+    expect(asked.marks['dr-to-primary']).toEqual(ready.marks['dr-to-primary']);
+    const again = cleanFor(asked, 3, startMs + 10 ** 6);
+    expect(again.state.failbackReady).toBe(true);
+  });
+
+  test('that reaches the mark moves its beginning', () => {
+    const window = makeWindow(mark.sinceMs - 10 * stepMs, mark.sinceMs + stepMs);
+    expect(requestBackfill(ready, window).marks['primary-to-dr']).toEqual({
+      ...mark,
+      sinceMs: window.fromMs,
+      unproven: [window],
+    });
+  });
+
+  test('without a direction changes nothing', () => {
+    expect(requestBackfill(EMPTY_STATE, makeWindow(0, stepMs))).toBe(EMPTY_STATE);
+  });
+});
+
+describe('a site is complete', () => {
+  const ready = cleanFor(EMPTY_STATE, 4, startMs).state;
+  test('when READY is said of the passive one', () => {
+    expect(siteIsComplete(ready, 'dr')).toBe(true);
+    expect(siteIsComplete({ ...ready, failbackReady: false }, 'dr')).toBe(false);
+    expect(siteIsComplete({ ...ready, activeSite: 'unknown' }, 'dr')).toBe(false);
+  });
+
+  test('when nothing is unproven in the way back, for the active one', () => {
+    expect(siteIsComplete(ready, 'primary')).toBe(true);
+    const marks = { ...ready.marks };
+    marks['dr-to-primary'] = { ...(marks['dr-to-primary'] as Mark), unproven: [makeWindow(0, 1)] };
+    expect(siteIsComplete({ ...ready, marks }, 'primary')).toBe(false);
+    expect(
+      siteIsComplete({ ...ready, marks: { ...marks, 'dr-to-primary': null } }, 'primary'),
+    ).toBe(false);
+    expect(siteIsComplete({ ...ready, failbackReady: false }, 'primary')).toBe(false);
+  });
+
+  test('never before the first check', () => {
+    for (const site of SITES) expect(siteIsComplete(EMPTY_STATE, site)).toBe(false);
+  });
+});
+
+type Act =
+  | {
+      readonly kind: 'check';
+      readonly options: Omit<CheckOptions, 'nowMs'>;
+      readonly laterMs: number;
+    }
+  | { readonly kind: 'run'; readonly from: number; readonly laterMs: number }
+  | { readonly kind: 'backfill'; readonly from: number; readonly laterMs: number };
+
+const bucket = (at: number): Window =>
+  makeWindow(startMs + (at - 20) * stepMs, startMs + (at - 19) * stepMs);
+const laterMs = fc.constantFrom(1_000, 20_000, 120_000, 700_000);
+const clean: fc.Arbitrary<Omit<CheckOptions, 'nowMs'>> = fc.record({
+  source: fc.constantFrom('primary', 'primary', 'primary', 'primary', 'dr'),
+  outcome: fc.constant('clean' as const),
+  proves: fc.constantFrom(true, true, true, true, false),
+  history: fc.constantFrom({}, {}, {}, { complete: false }),
+  started: fc.record({ primary: fc.constantFrom(1, 2), dr: fc.constantFrom(1, 1, 1, 2) }),
+});
+const gaps: fc.Arbitrary<Omit<CheckOptions, 'nowMs'>> = fc.record({
+  source: fc.constantFrom('primary', 'dr'),
+  outcome: fc.constant('gaps' as const),
+  damaged: fc.uniqueArray(fc.nat(19), { maxLength: 3 }).map((some) => some.map(bucket)),
+  backwardDamaged: fc.uniqueArray(fc.nat(19), { maxLength: 2 }).map((some) => some.map(bucket)),
+  setAside: fc.constantFrom([], ['a chunk failed']),
+});
+const unknown: fc.Arbitrary<Omit<CheckOptions, 'nowMs'>> = fc.record({
+  source: fc.constantFrom('primary', 'dr'),
+  outcome: fc.constant('unknown' as const),
+  reason: fc.constantFrom('x', 'y'),
+});
+const anyCheck = (options: fc.Arbitrary<Omit<CheckOptions, 'nowMs'>>): fc.Arbitrary<Act> =>
+  fc.record({ kind: fc.constant('check' as const), options, laterMs });
+const act: fc.Arbitrary<Act> = fc.oneof(
+  { weight: 8, arbitrary: anyCheck(clean) },
+  { weight: 2, arbitrary: anyCheck(gaps) },
+  { weight: 1, arbitrary: anyCheck(unknown) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('run' as const), from: fc.nat(19), laterMs }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('backfill' as const), from: fc.nat(19), laterMs }),
+  },
+);
+
+/** What must hold after every check, whatever happened before. */
+function judge(before: SyncState, options: CheckOptions, { state, events }: Step): void {
+  const told = (kind: SyncEvent['kind']) => events.filter((event) => event.kind === kind).length;
+  const turned = before.activeSite !== state.activeSite;
+  expect(new Set(events.map(({ kind }) => kind)).size).toBe(events.length);
+  expect(state.reasons.length === 0).toBe(state.failbackReady);
+  if (state.failbackReady) {
+    expect(options.outcome).toBe('clean');
+    expect(state.consecutiveClean).toBeGreaterThanOrEqual(cleanChecks);
+    const key = directionKey(directionFrom(state.activeSite as Site));
+    expect(state.marks[key]?.unproven).toEqual([]);
+    expect(state.history[key]).toMatchObject({ complete: true, differing: [] });
+  }
+  if (options.outcome !== 'clean') expect(state.consecutiveClean).toBe(0);
+  expect(state.consecutiveClean).toBeLessThanOrEqual(before.consecutiveClean + 1);
+  if (turned && before.activeSite !== 'unknown')
+    expect(state.consecutiveClean).toBeLessThanOrEqual(1);
+  expect(told('direction-changed')).toBe(turned ? 1 : 0);
+  expect(told('failback-ready')).toBe(
+    state.failbackReady && (!before.failbackReady || turned) ? 1 : 0,
+  );
+  expect(told('ready-withdrawn')).toBe(before.failbackReady && !state.failbackReady ? 1 : 0);
+  expect(told('check-unknown')).toBe(
+    state.lastError !== null && state.lastError !== before.lastError ? 1 : 0,
+  );
+  const sameEpisode =
+    before.episode?.direction ===
+    (`${state.activeSite}-to-${otherSite(state.activeSite as Site)}` as DirectionKey);
+  if (told('gap-detected')) expect(before.episode !== null && sameEpisode).toBe(false);
+  if (told('sync-complete')) expect(before.episode !== null && sameEpisode).toBe(true);
+  if (told('gap-detected')) expect(state.episode).not.toBeNull();
+  for (const event of events) expect(tell(event).text.length).toBeGreaterThan(10);
+}
+
+test('no history makes READY wrong, or tells a change twice', () => {
+  let readies = 0;
+  fc.assert(
+    fc.property(fc.array(act, { minLength: 5, maxLength: 40 }), (acts) => {
+      let state = EMPTY_STATE;
+      let nowMs = startMs;
+      for (const one of acts) {
+        nowMs += one.laterMs;
+        if (one.kind === 'check') {
+          const options = { ...one.options, nowMs };
+          const step = check(state, options);
+          judge(state, options, step);
+          if (step.state.failbackReady) readies += 1;
+          state = step.state;
+        } else if (one.kind === 'run') {
+          const direction = directionFrom(state.activeSite === 'dr' ? 'dr' : 'primary');
+          const run = { atMs: nowMs, direction, windows: [bucket(one.from)], samples: 7 };
+          const after = afterRun(state, run);
+          expect(after.failbackReady).toBe(state.failbackReady);
+          expect(after.marks).toEqual(state.marks);
+          state = after;
+        } else state = requestBackfill(state, bucket(one.from));
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+  // Otherwise the histories would have shown nothing.
+  expect(readies).toBeGreaterThan(100);
+});
+
+test('every event has one sentence; people are told of gaps, repairs and readiness only', () => {
+  const direction = directionFrom('dr');
+  const told = (
+    [
+      { kind: 'gap-detected', direction, gaps: 1, samples: 1_234 },
+      { kind: 'gap-detected', direction, gaps: 2_000, samples: 5 },
+      { kind: 'sync-complete', direction, samples: 1_234_567, tookMs: 250_000 },
+      { kind: 'failback-ready', direction: reverse(direction), cleanChecks: 3 },
+      { kind: 'ready-withdrawn', reason: 'because' },
+      { kind: 'direction-changed', from: 'unknown', to: 'dr', reason: 'DNS' },
+      { kind: 'check-unknown', reason: 'because' },
+      { kind: 'mark-started', sinceMs: 0 },
+      { kind: 'repairs-reopened', site: 'dr', windows: 1 },
+    ] as const
+  ).map((event) => tell(event));
+  expect(told.map(({ text }) => text)).toMatchInlineSnapshot(`
+    [
+      "⚠️ VM-Sync: 1 data gap detected (1,234 samples missing on primary, dr → primary)",
+      "⚠️ VM-Sync: 2,000 data gaps detected (5 samples missing on primary, dr → primary)",
+      "✅ VM-Sync: Sync complete (1,234,567 samples repaired, dr → primary, in 4m 10s)",
+      "🟢 VM-Sync: FAILBACK READY (3 clean checks in a row, dr holds everything that primary has)",
+      "FAILBACK READY withdrawn: because",
+      "Active site: unknown → dr (DNS)",
+      "Check unknown: because",
+      "No verified-through mark found: proof begins at 1970-01-01T00:00:00.000Z; what is older has not been proven",
+      "dr restarted: 1 recently repaired window is checked again",
+    ]
+  `);
+  expect(told.filter(({ notify }) => notify).length).toBe(4);
+});

@@ -1,0 +1,39 @@
+import type { Window } from '@vm-sync/core';
+import { copyLines, copyMissing, copyNative, VictoriaMetrics } from '../src/index.ts';
+
+/** Run as a process of its own: does one thing at the given address and prints how far its memory grew. */
+const [, , kind = '', url = ''] = process.argv;
+const window: Window = { fromMs: 0, toMs: 86_400_000 };
+const source = new VictoriaMetrics({ site: 'primary', url });
+const destination = new VictoriaMetrics({ site: 'dr', url });
+const request = { selector: '{__name__!=""}', window };
+
+const kinds: Record<string, () => Promise<unknown>> = {
+  lines: async () => (await copyLines(source.endpoint, destination.endpoint, request)).samples,
+  native: async () => (await copyNative(source.endpoint, destination.endpoint, request)).bytes,
+  async missing() {
+    const rows = { selectors: [request.selector], window };
+    return (await copyMissing(source.endpoint, destination.endpoint, new Map(), 0, rows)).samples;
+  },
+  observe: () => source.observe(),
+  async tally() {
+    let samples = 0;
+    for await (const series of source.tally({ ...request, stepMs: 300_000 })) {
+      for (const count of series.samples) samples += count;
+    }
+    return samples;
+  },
+};
+
+const act = kinds[kind];
+if (act === undefined) throw new Error(`cannot measure ${kind}`);
+const before = process.memoryUsage.rss();
+let highest = before;
+const timer = setInterval(() => {
+  highest = Math.max(highest, process.memoryUsage.rss());
+}, 20);
+const result = await act();
+clearInterval(timer);
+console.log(JSON.stringify({ result, grownMb: Math.round((highest - before) / 1e6) }));
+await source.close();
+await destination.close();
