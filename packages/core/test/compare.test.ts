@@ -177,6 +177,9 @@ test.each([
   expect(judgeRows(difference, threshold)).toBe(verdict);
 });
 
+const without = (a: Set<number>, b: Set<number>): Set<number> =>
+  new Set([...a].filter((one) => !b.has(one)));
+
 const dedup = fc.constantFrom(0, 1, 1_000, 15_000, 60_000);
 /** Duplicates, and samples outside of the grid as well. */
 const rows = fc
@@ -197,7 +200,7 @@ describe('rows', () => {
           );
         const expected = [0, 1, 2].map((bucket) => {
           const [a, b] = [slots(source, bucket), slots(destination, bucket)];
-          return { source: a.size, missing: a.difference(b).size, extra: b.difference(a).size };
+          return { source: a.size, missing: without(a, b).size, extra: without(b, a).size };
         });
         expect(found).toEqual(expected);
       }),
@@ -211,7 +214,7 @@ describe('rows', () => {
         const missing = missingTimestamps(source, destination, dedupMs);
         const slots = (times: readonly number[]) =>
           new Set(times.map((time) => sampleSlot(time, dedupMs)));
-        expect(slots(missing)).toEqual(slots(source).difference(slots(destination)));
+        expect(slots(missing)).toEqual(without(slots(source), slots(destination)));
         expect(slots(missing).size).toBe(missing.length);
         expect(missing.every((time) => source.includes(time))).toBe(true);
         // What is lacking, once added, leaves nothing lacking.
@@ -229,7 +232,7 @@ describe('rows', () => {
 
 test('gaps join neighbouring buckets, and nothing else', () => {
   fc.assert(
-    fc.property(fc.array(fc.constantFrom(0, 0, 1, 7)), (missing) => {
+    fc.property(fc.array(fc.constantFrom<number>(0, 0, 1, 7)), (missing) => {
       const labels = { __name__: 'm' };
       const gaps = gapsOfSeries(labels, missing, { fromMs, stepMs: bucketMs });
       const covered = missing.map((_, at) => {

@@ -65,7 +65,7 @@ test('a difference holds what the first have and the second have not', () => {
   fc.assert(
     fc.property(windows, windows, (some, taken) => {
       const left = subtractWindows(some, taken);
-      expect(held(left)).toEqual(held(some).difference(held(taken)));
+      expect(held(left)).toEqual(new Set([...held(some)].filter((one) => !held(taken).has(one))));
       expect(isTidy(left)).toBe(true);
     }),
   );
@@ -75,7 +75,9 @@ test('an intersection holds what both have', () => {
   fc.assert(
     fc.property(window, window, (a, b) => {
       const both = intersect(a, b);
-      expect(held(both ? [both] : [])).toEqual(held([a]).intersection(held([b])));
+      expect(held(both ? [both] : [])).toEqual(
+        new Set([...held([a])].filter((one) => held([b]).has(one))),
+      );
     }),
   );
 });

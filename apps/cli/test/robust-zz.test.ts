@@ -1,0 +1,79 @@
+import { openQueue } from '@vm-sync/queue';
+import { noDifference, until } from '@vm-sync/testkit';
+import { expect, onTestFinished, test } from 'vitest';
+import { recentLoss } from './support/recent.ts';
+import { type SlowProxy, startSlowProxy } from './support/slow-proxy.ts';
+import { type Stack, startStack } from './support/stack.ts';
+import type { VmSyncProcess } from './support/vm-sync-process.ts';
+
+/** A scheduler and a worker that is in the middle of a chunk, on a destination that keeps every sample it is sent. */
+async function inMidChunk(
+  work: (stage: { stack: Stack; proxy: SlowProxy; worker: VmSyncProcess }) => Promise<void>,
+): Promise<void> {
+  const { all, left } = recentLoss({ count: 20_000, minutes: 30, from: 24, to: 4 });
+  await using stack = await startStack();
+  await using proxy = await startSlowProxy(stack.dr.vm.url, 1_000_000);
+  const env = { REMOTE_VM_URL: proxy.url };
+  await stack.fill({ primary: all, dr: left });
+  stack.watchReady();
+  stack.spawn('scheduler', env);
+  const worker = stack.spawn('worker', env);
+  await until('a chunk that is half copied', () => proxy.imported > 400_000, {
+    deadlineMs: 60_000,
+    everyMs: 10,
+  });
+  await work({ stack, proxy, worker });
+  await stack.untilReady();
+  expect(await stack.compareRaw()).toEqual(noDifference);
+}
+
+test.concurrent('another worker finishes the chunk of a killed one within 30 s', async () => {
+  await inMidChunk(async ({ stack, proxy, worker }) => {
+    await worker.kill();
+    const killedMs = performance.now();
+    proxy.setRate(undefined);
+    stack.spawn('worker', { REMOTE_VM_URL: proxy.url });
+    await untilAllDone(stack);
+    expect(performance.now() - killedMs).toBeLessThan(30_000);
+  });
+});
+
+test.concurrent('a worker that was held up for longer than its lock writes nothing more', async () => {
+  await inMidChunk(async ({ stack, proxy, worker }) => {
+    worker.pause();
+    proxy.setRate(undefined);
+    stack.spawn('worker', { REMOTE_VM_URL: proxy.url });
+    await untilAllDone(stack);
+    const { imported } = proxy;
+    worker.resume();
+    await worker.untilLog(/another one may have taken the chunk|lock lost|stopped before it was done/);
+    console.log('imported after resume', proxy.imported - imported);
+  });
+});
+
+test.concurrent('a stopped worker hands its chunk back at once', async () => {
+  await inMidChunk(async ({ stack, proxy, worker }) => {
+    const queue = openQueue('repairs', { url: stack.redis.url });
+    onTestFinished(() => queue.close());
+    const before = performance.now();
+    await worker.stop();
+    expect(performance.now() - before).toBeLessThan(5_000);
+    expect(worker.ended).toBe('exit code 0');
+    const [job] = await queue.getJobs(['waiting', 'prioritized']);
+    expect(job).toMatchObject({ attemptsMade: 0 });
+    expect(await queue.getActiveCount()).toBe(0);
+    proxy.setRate(undefined);
+    stack.spawn('worker', { REMOTE_VM_URL: proxy.url });
+    await untilAllDone(stack);
+  });
+});
+
+const untilAllDone = (stack: Stack): Promise<unknown> =>
+  until(
+    'every chunk done',
+    async () => {
+      const chunks = await stack.chunks();
+      return chunks.length > 0 && chunks.every(({ state }) => state === 'completed');
+    },
+    { deadlineMs: 60_000 },
+  );
