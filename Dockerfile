@@ -26,7 +26,7 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY --chmod=755 <<'SH' /usr/local/bin/vm-sync
 #!/bin/sh
-exec node /app/dist/main.js "$@"
+exec node -- /app/dist/main.js "$@"
 SH
 # The state file is all that is ever written.
 RUN install -d -o node -g node data data/vm-sync

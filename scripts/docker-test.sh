@@ -135,14 +135,15 @@ write_samples() {
   local minute=$(($(date +%s) / 60))
   awk -v metric="$2" -v series="$SERIES" -v from=$((minute - $3)) -v to=$((minute - $4)) 'BEGIN {
     for (at = from; at < to; at++) for (host = 1; host <= series; host++)
-      printf "%s{host=\"h%d\"} %d %d\n", metric, host, at % 1000 + host, at * 60000
+      printf "%s{host=\"h%d\"} %d %.0f\n", metric, host, at % 1000 + host, at * 60000
   }' | curl -sSf --data-binary @- "$(vm_url "$1")/api/v1/import/prometheus"
 }
 
 # One line a sample, in one order
 export_samples() {
+  # grep takes the heading off that newer versions send
   curl -sSf "$(vm_url "$1")/api/v1/export/csv" --data-urlencode 'match[]={__name__=~"docker_test_.+"}' \
-    --data-urlencode 'format=__name__,host,__timestamp__:unix_ms,__value__' | sort
+    --data-urlencode 'format=__name__,host,__timestamp__:unix_ms,__value__' | grep ^docker_test_ | sort
 }
 
 same_samples() { # COUNT
@@ -183,6 +184,8 @@ is_hardened() { # SERVICE
     [ "$(id -u)" = 1000 ] && ! touch /app/probe && ! touch /probe && touch /tmp/probe &&
     grep -q "^CapEff:[[:space:]]*0*$" /proc/self/status && grep -q "^NoNewPrivs:[[:space:]]*1$" /proc/self/status'
 }
+
+is_not_published() { not grep HostPort <(at primary ps --quiet "$1" | xargs docker inspect --format '{{json .NetworkSettings.Ports}}'); }
 
 code_is() { [ "$(curl -s -o /dev/null -w '%{http_code}' "${@:2}")" = "$1" ]; }
 
@@ -225,15 +228,15 @@ for service in $OUR_SERVICES; do
   expect "$service: not root, read-only, no capabilities, no new privileges" is_hardened "$service"
 done
 expect 'dashboard: asks for a login, answers with it' login_works
-expect 'redis is not published' not at primary port redis 6379
+expect 'redis is not published' is_not_published redis
 
-written=$(now)
 expect "primary alone gets $((SERIES * 40)) samples" write_samples primary docker_test_outage 50 10
+within 120 'both databases export the same samples' same_samples $((SERIES * 40))
+written=$(now)
 for site in primary dr; do
   within 120 "$site: vm-sync ready, exit 0" at "$site" exec -T vm-sync vm-sync ready
   within 120 "$site: the state file says failback_ready" ready_after "$site" "$written"
 done
-within 30 'both databases export the same samples' same_samples $((SERIES * 40))
 for site in primary dr; do printf '      %s: samples_synced %s\n' "$site" "$(state "$site" samples_synced)"; done
 
 # ---- a worker that is stopped hands its chunk back; dr's own stack keeps out of it
@@ -241,23 +244,24 @@ expect 'docker compose up -d --scale worker=3' at primary up -d --scale worker=3
 within 60 'seven containers are healthy' healthy primary 7
 expect "dr's scheduler and worker are stopped" at dr stop vm-sync worker
 expect 'three workers are stopped' at primary stop worker
-written=$(now)
 expect "primary alone gets $((SERIES * 20)) samples" write_samples primary docker_test_handover 40 20
-within 60 'a chunk waits' some_waiting
+within 60 'chunks wait' some_waiting
+waiting=$(chunks_waiting)
 expect "dr's database hangs" at dr pause victoriametrics
-expect 'a worker is started' at primary start worker
+expect 'the workers are started' at primary start worker
 within 30 'a chunk is being copied' some_active
 sleep 2
 began=$(date +%s%3N)
 expect 'docker compose stop worker' at primary stop worker
 took=$(($(date +%s%3N) - began))
-expect "stopping the busy workers took $took ms, less than 10 s" test "$took" -lt 10000
-expect "the chunk is handed back: $(chunks_waiting) waiting, $(chunks_active) active" \
-  test "$(chunks_waiting),$(chunks_active)" = 1,0
+expect "stopping the busy worker(s) took $took ms, less than 10 s" test "$took" -lt 10000
+after=$(chunks_waiting),$(chunks_active)
+expect "the chunks are handed back: $waiting waited before, now waiting,active = $after" test "$after" = "$waiting,0"
+at primary logs --no-log-prefix --since 60s worker | grep -E 'stopping|handed back' | sed 's/^.*"time"/      "time"/'
 expect "dr's database goes on" at dr unpause victoriametrics
 expect 'the workers are started' at primary start worker
-within 120 'primary: the state file says failback_ready' ready_after primary "$written"
-within 30 'both databases export the same samples' same_samples $((SERIES * 60))
+within 120 'both databases export the same samples' same_samples $((SERIES * 60))
+within 120 'primary: the state file says failback_ready' ready_after primary "$(now)"
 expect "dr's scheduler and worker are started" at dr start vm-sync worker
 
 # ---- restarts

@@ -1,36 +1,28 @@
-import { type Fault, filterSamples, noDifference, type Series } from '@vm-sync/testkit';
+import { type Fault, type FaultProxy, filterSamples, noDifference, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
 import { type Stack, startStack } from './support/stack.ts';
+import type { VmSyncProcess } from './support/vm-sync-process.ts';
 
-/** Five minutes that one chunk repairs: slices of 24 buckets end on multiples of 24 minutes. */
-function hole(nowMs: number): { fromMs: number; toMs: number } {
-  const edge = Math.floor((nowMs - 12 * minute) / (24 * minute)) * 24 * minute;
-  return { fromMs: edge + 2 * minute, toMs: edge + 7 * minute };
-}
+const bucket = 5 * minute;
+/** The end of each hole, in buckets before now: each is repaired by a chunk of its own. */
+const holes = [4, 6, 8, 10];
+const env = { QUERY_STEP: '300', WORKER_CONCURRENCY: '1' };
 
-interface Loss {
-  all: Series[];
-  window: { fromMs: number; toMs: number };
-}
-
-/** A hole in all series, or one sample in five of each of them within it. */
-async function lose(stack: Stack, how: 'all' | 'some'): Promise<Loss> {
+/** Some buckets that the destination lacks as a whole, or in part: the last sample of five of every series. */
+async function lose(stack: Stack, what: 'all' | 'last', where = holes): Promise<void> {
   const nowMs = lastMinuteMs();
   const all = usualSeries(nowMs, 2 * hour);
-  const window = hole(nowMs);
-  const lost = (at: number) => Math.ceil(at / minute) % 5 === 0;
-  const left =
-    how === 'all'
-      ? without(all, window.fromMs, window.toMs)
-      : filterSamples(all, (at) => at <= window.fromMs || at > window.toMs || !lost(at));
-  await stack.fill({ primary: all, dr: left });
-  return { all, window };
+  const nowBucket = Math.floor(nowMs / bucket);
+  const isLost = (at: number) =>
+    where.includes(nowBucket - Math.ceil(at / bucket)) &&
+    (what === 'all' || Math.ceil(at / minute) % 5 === 0);
+  await stack.fill({ primary: all, dr: filterSamples(all, (at) => !isLost(at)) });
 }
 
 test.concurrent('an import that answers 204 and drops rows: tried again until they are there', async () => {
-  await using stack = await startStack({ dr: { proxy: true } });
-  await lose(stack, 'all');
+  await using stack = await startStack({ dr: { proxy: true }, env });
+  await lose(stack, 'all', [4]);
   let mended = false;
   stack.watchReady(() => !mended && 'the import drops rows');
   stack.dr.proxy.setFault({ kind: 'drop-rows', keepShare: 0.6, path: '/api/v1/import' });
@@ -47,70 +39,78 @@ test.concurrent('an import that answers 204 and drops rows: tried again until th
   expect(chunk?.attempts).toBe(2);
 });
 
-const exportPath = '/api/v1/export';
-const cuts: [string, (stack: Stack, loss: Loss) => Promise<Fault> | Fault][] = [
-  [
-    'torn off',
-    () => ({ kind: 'cut', afterBytes: 5_000, end: 'reset', path: exportPath, first: 1 }),
-  ],
-  [
-    'ended cleanly in mid-line',
-    () => ({ kind: 'cut', afterBytes: 5_000, end: 'clean', path: exportPath, first: 1 }),
-  ],
-  [
-    'ended cleanly at the end of a line',
-    async ({ primary }, { window }) => ({
-      kind: 'answer',
-      status: 200,
-      body: await rawLines(primary.vm.url, window, '{instance=~"host-000."}'),
-      path: exportPath,
-      first: 1,
-    }),
-  ],
-  [
-    'ended cleanly before its first byte',
-    () => ({ kind: 'answer', status: 200, path: exportPath, first: 1 }),
-  ],
+const path = '/api/v1/export';
+/** Torn off; ended as if complete: in mid-line, at a line's end, before the first byte. */
+const cuts: Fault[] = [
+  { kind: 'cut', afterBytes: 5_000, end: 'reset', path },
+  { kind: 'cut', afterBytes: 5_000, end: 'clean', path },
+  { kind: 'cut', afterBytes: 5_000, end: 'clean', wholeLines: true, path },
+  { kind: 'cut', afterBytes: 0, end: 'clean', path },
 ];
 
-for (const [how, faultOf] of cuts) {
-  for (const lost of ['all', 'some'] as const) {
-    test.concurrent(`an export ${how}, ${lost} samples lost: tried again, nothing doubled`, async () => {
-      await using stack = await startStack({ primary: { proxy: true }, env: { QUERY_STEP: '60' } });
-      const loss = await lose(stack, lost);
-      stack.primary.proxy.setFault(await faultOf(stack, loss));
-      stack.watchReady();
-      stack.spawn('up');
-      await stack.untilReady();
-      expect(await stack.compareRaw()).toEqual(noDifference);
-      const [chunk] = await stack.chunks();
-      expect(chunk?.state).toBe('completed');
-      expect(chunk?.log.some((line) => /: failed: .*VM export error: primary/.test(line))).toBe(
-        true,
-      );
-    });
+/** Lets every kind of cut end at least one try, before exports come whole. */
+async function cutAll(
+  proxy: FaultProxy,
+  { lines }: VmSyncProcess,
+  faults: readonly Fault[] = cuts,
+): Promise<string[]> {
+  const failures = () => lines.filter(({ msg }) => msg.startsWith('failed: '));
+  for (const fault of faults) {
+    const seen = failures().length;
+    proxy.setFault(fault);
+    await until(`a failure by ${JSON.stringify(fault)}`, () => failures().length > seen);
   }
+  proxy.setFault(null);
+  return failures().map(({ msg }) => msg);
 }
 
-test.concurrent('a list of what the destination has, cut cleanly: nothing is sent a second time', async () => {
-  await using stack = await startStack({ dr: { proxy: true }, env: { QUERY_STEP: '300' } });
-  const { window } = await lose(stack, 'some');
+test.concurrent.each([
+  ['empty buckets', 'all'],
+  ['buckets that are partly there', 'last'],
+] as const)('exports cut in the middle, %s: tried again, nothing doubled', async (_, what) => {
+  await using stack = await startStack({ primary: { proxy: true }, env });
+  await lose(stack, what);
+  let mended = false;
+  stack.watchReady(() => !mended && 'exports are cut');
+  stack.primary.proxy.setFault(cuts[0] ?? null);
+  const failures = await cutAll(stack.primary.proxy, stack.spawn('up'));
+  for (const line of failures) expect(line).toContain(': VM export error: primary (http');
+  mended = true;
+  await stack.untilReady();
+  expect(await stack.compareRaw()).toEqual(noDifference);
+  const chunks = await stack.chunks();
+  expect(chunks.map(({ state }) => state)).toEqual(holes.map(() => 'completed'));
+});
+
+test.concurrent('lists of what the destination has, cut as if complete: nothing is sent twice', async () => {
+  await using stack = await startStack({ dr: { proxy: true }, env });
+  await lose(stack, 'last');
   stack.watchReady();
-  const body = await rawLines(stack.dr.vm.url, window, '{instance=~"host-000."}');
-  stack.dr.proxy.setFault({ kind: 'answer', status: 200, body, path: exportPath, first: 2 });
-  stack.spawn('up');
+  stack.dr.proxy.setFault(cuts[0] ?? null);
+  const failures = await cutAll(stack.dr.proxy, stack.spawn('up'));
+  for (const line of failures) expect(line).toContain(': VM export error: dr (http');
   await stack.untilReady();
   expect(await stack.compareRaw()).toEqual(noDifference);
 });
 
-/** Some of an export's lines, as an export that was cut between them would look. */
-async function rawLines(
-  url: string,
-  { fromMs, toMs }: { fromMs: number; toMs: number },
-  match: string,
-): Promise<string> {
-  const [start, end] = [(fromMs + 1) / 1000, toMs / 1000].map((at) => at.toFixed(3));
-  const form = new URLSearchParams({ 'match[]': match, start: start ?? '', end: end ?? '' });
-  const answer = await fetch(`${url}/api/v1/export`, { method: 'POST', body: form });
-  return answer.text();
-}
+test.concurrent('native exports cut in the middle: tried again, nothing doubled', async () => {
+  const site = { version: 'newest', dedup: '1ms' } as const;
+  await using stack = await startStack({
+    primary: { ...site, proxy: true },
+    dr: site,
+    env: { ...env, QUERY_WINDOW: '12h' },
+  });
+  const nowMs = lastMinuteMs();
+  const all = usualSeries(nowMs, 11 * hour);
+  await stack.fill({ primary: all, dr: without(all, nowMs - 10 * hour, nowMs - 2 * hour) });
+  let mended = false;
+  stack.watchReady(() => !mended && 'exports are cut');
+  // Far enough for the probe, which reads one block.
+  const native = cuts.map((cut) => ({ ...cut, path: `${path}/native`, afterBytes: 20_000 }));
+  stack.primary.proxy.setFault(native[0] ?? null);
+  const failures = await cutAll(stack.primary.proxy, stack.spawn('up'), native.slice(0, 2));
+  for (const line of failures) expect(line).toContain(': VM export error: primary (http');
+  mended = true;
+  await stack.untilReady();
+  expect(await stack.compareRaw()).toEqual(noDifference);
+});

@@ -1,5 +1,6 @@
-import { afterRun, CONFIRM_AFTER_MS } from '@vm-sync/core';
+import { afterRun, CONFIRM_AFTER_MS, errorText } from '@vm-sync/core';
 import { ChunkResult, type SettleOrder } from '@vm-sync/queue';
+import type { VictoriaMetrics } from '@vm-sync/victoria-metrics';
 import type { Job } from 'bullmq';
 import { requestCheck } from './check.ts';
 import type { SchedulerContext } from './context.ts';
@@ -25,10 +26,8 @@ export async function settleRun(
   const samples = results.reduce((sum, result) => sum + result.samples, 0);
   const bytes = results.reduce((sum, result) => sum + result.bytes, 0);
 
-  const destination = databases[run.direction.destination];
-  await destination.makeVisible();
-  if (!(await destination.resetCache())) {
-    const advice = `${destination.site} (${destination.url}) does not allow /internal/resetRollupResultCache: cached graphs may show the gap until the cache expires`;
+  const advice = await showRepair(databases[run.direction.destination]);
+  if (advice !== undefined) {
     log.warn({ runId: run.id }, advice);
     await job.log(advice);
   }
@@ -47,4 +46,16 @@ export async function settleRun(
   const text = `run ${run.id} settled: ${samples} samples copied by ${results.length} chunks`;
   log.info({ runId: run.id, samples, bytes }, text);
   return text;
+}
+
+/** Makes graphs show what was repaired. That this fails is worth a word, but the samples are there all the same. */
+async function showRepair(destination: VictoriaMetrics): Promise<string | undefined> {
+  const consequence = 'cached graphs may show the gap until the cache expires';
+  try {
+    await destination.makeVisible();
+    if (await destination.resetCache()) return undefined;
+    return `${destination.site} (${destination.url}) does not allow /internal/resetRollupResultCache: ${consequence}`;
+  } catch (error) {
+    return `${errorText(error)}; ${consequence}`;
+  }
 }

@@ -15,7 +15,13 @@ export type SyncEvent =
       readonly samples: number;
       readonly tookMs: number;
     }
-  | { readonly kind: 'failback-ready'; readonly direction: Direction; readonly cleanChecks: number }
+  | {
+      readonly kind: 'failback-ready';
+      readonly direction: Direction;
+      readonly cleanChecks: number;
+      /** Samples of the last query window that the destination lacks within GAP_THRESHOLD. */
+      readonly tolerated: number;
+    }
   | { readonly kind: 'ready-withdrawn'; readonly reason: string }
   | {
       readonly kind: 'direction-changed';
@@ -53,7 +59,12 @@ export function tell(event: SyncEvent): Telling {
       );
     }
     case 'failback-ready': {
-      const why = `${event.cleanChecks} clean checks in a row, ${event.direction.destination} holds everything that ${event.direction.source} has`;
+      const { source, destination } = event.direction;
+      const what =
+        event.tolerated === 0
+          ? `${destination} holds everything that ${source} has`
+          : `${destination} lacks ${count(event.tolerated)} samples, within GAP_THRESHOLD`;
+      const why = `${event.cleanChecks} clean checks in a row, ${what}`;
       return message('info', `🟢 VM-Sync: FAILBACK READY (${why})`);
     }
     case 'ready-withdrawn':

@@ -206,7 +206,8 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
   if (reasons.length > 0) return withdraw({ ...next, reasons }, events);
   if (!state.failbackReady || turned) {
     const { direction } = report;
-    events.push({ kind: 'failback-ready', direction, cleanChecks: consecutiveClean });
+    const { tolerated } = tallied;
+    events.push({ kind: 'failback-ready', direction, cleanChecks: consecutiveClean, tolerated });
   }
   return { state: { ...next, failbackReady: true, reasons: [] }, events };
 }

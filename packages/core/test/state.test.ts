@@ -200,7 +200,7 @@ test('a turned direction begins to count anew, and its READY is said anew', () =
   expect(kinds(turned)).toEqual(['direction-changed', 'ready-withdrawn']);
   const again = cleanFor(turned.state, 2, startMs + 2 * 10 ** 6, { source: 'dr' });
   expect(again.events).toEqual([
-    { kind: 'failback-ready', direction: directionFrom('dr'), cleanChecks: 3 },
+    { kind: 'failback-ready', direction: directionFrom('dr'), cleanChecks: 3, tolerated: 0 },
   ]);
 });
 
@@ -467,7 +467,7 @@ test('every event has one sentence; people are told of gaps, repairs and readine
       { kind: 'gap-detected', direction, gaps: 1, samples: 1_234 },
       { kind: 'gap-detected', direction, gaps: 2_000, samples: 5 },
       { kind: 'sync-complete', direction, samples: 1_234_567, tookMs: 250_000 },
-      { kind: 'failback-ready', direction: reverse(direction), cleanChecks: 3 },
+      { kind: 'failback-ready', direction: reverse(direction), cleanChecks: 3, tolerated: 0 },
       { kind: 'ready-withdrawn', reason: 'because' },
       { kind: 'direction-changed', from: 'unknown', to: 'dr', reason: 'DNS' },
       { kind: 'check-unknown', reason: 'because' },

@@ -46,7 +46,7 @@ export function parseRedisUrl(text: string): RedisTarget {
     return { kind: 'single' };
   }
   const found =
-    /^redis-(sentinel|cluster):\/\/(?:([^:@/]*):([^@/]*)@)?([^/]+)(?:\/([^/]+))?(?:\/(\d+))?$/.exec(
+    /^redis-(sentinel|cluster):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^@/]+)(?:\/([^/]+))?(?:\/(\d+))?$/.exec(
       text,
     );
   if (!found) {
@@ -57,19 +57,27 @@ export function parseRedisUrl(text: string): RedisTarget {
   const [, kind, username = '', password = '', hostList = '', master = '', db = '0'] = found;
   const standardPort = kind === 'sentinel' ? 26379 : 6379;
   const hosts = hostList.split(',').map((one) => {
-    const [host = '', port] = one.split(':');
-    return { host, port: port === undefined ? standardPort : Number(port) };
+    const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(one) ?? [];
+    return { host: bracketed ?? plain ?? '', port: Number(port ?? standardPort) };
   });
-  if (hosts.some(({ host, port }) => host === '' || !Number.isInteger(port))) {
+  if (hosts.some(({ host, port }) => host === '' || port < 1 || port > 65_535)) {
     throw new Error('expected host:port,host:port');
   }
   if (kind === 'sentinel' && master === '') throw new Error('expected the name of the master');
   return {
     kind: kind as 'sentinel' | 'cluster',
     hosts,
-    username: decodeURIComponent(username),
-    password: decodeURIComponent(password),
+    username: decoded(username),
+    password: decoded(password),
     master,
     db: Number(db),
   };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Error('expected %25 for a percent sign in user or password');
+  }
 }

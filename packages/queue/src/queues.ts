@@ -36,8 +36,8 @@ export const CHECK_OPTIONS: JobsOptions = {
 /** A run settles when its chunks are done, however long a person takes to retry one that failed. */
 export const SETTLE_OPTIONS: JobsOptions = {
   ...KEPT,
-  attempts: 20,
-  backoff: { type: 'exponential', delay: 2_000, jitter: 0.5 },
+  attempts: 1_000,
+  backoff: { type: 'fixed', delay: 5_000 },
 };
 
 /** Eight tries over about ten minutes outlast a restart or a short network failure. */

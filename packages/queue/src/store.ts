@@ -52,7 +52,7 @@ export class Store {
   }
 
   async loadRun(id: string): Promise<RunRecord | undefined> {
-    return this.#parse(`run ${id}`, await this.#redis.hget(KEYS.runs, id), RunRecord);
+    return this.#parseRun(id, await this.#redis.hget(KEYS.runs, id));
   }
 
   /** The newest runs, newest first. */
@@ -60,9 +60,12 @@ export class Store {
     const ids = await this.#redis.zrange(KEYS.runOrder, 0, String(most - 1), 'REV');
     if (ids.length === 0) return [];
     const texts = await this.#redis.hmget(KEYS.runs, ...ids);
-    return texts
-      .map((text, at) => this.#parse(`run ${ids[at]}`, text, RunRecord))
-      .filter((run) => run !== undefined);
+    const runs: RunRecord[] = [];
+    for (const [at, text] of texts.entries()) {
+      const run = await this.#parseRun(ids[at] as string, text);
+      if (run) runs.push(run);
+    }
+    return runs;
   }
 
   async addEvent(event: EventRecord): Promise<void> {
@@ -73,9 +76,13 @@ export class Store {
   /** The newest events, newest first. */
   async listEvents(most: number): Promise<EventRecord[]> {
     const texts = await this.#redis.lrange(KEYS.events, 0, most - 1);
-    return texts
-      .map((text) => this.#parse('an event', text, EventRecord))
-      .filter((event) => event !== undefined);
+    const events: EventRecord[] = [];
+    for (const text of texts) {
+      const event = this.#parse('an event', text, EventRecord);
+      if (event) events.push(event);
+      else await this.#moveEventAside(text);
+    }
+    return events;
   }
 
   async #read<T>(key: string, schema: z.ZodType<T>): Promise<T | undefined> {
@@ -83,6 +90,20 @@ export class Store {
     const value = this.#parse(key, text, schema);
     if (text !== null && value === undefined) await this.#redis.rename(key, `${key}:damaged`);
     return value;
+  }
+
+  async #parseRun(id: string, text: string | null): Promise<RunRecord | undefined> {
+    const run = this.#parse(`run ${id}`, text, RunRecord);
+    if (run || text === null) return run;
+    await this.#redis.hset(`${KEYS.runs}:damaged`, id, text);
+    await this.#redis.hdel(KEYS.runs, id);
+    await this.#redis.zrem(KEYS.runOrder, id);
+    return undefined;
+  }
+
+  async #moveEventAside(text: string): Promise<void> {
+    await this.#redis.lpush(`${KEYS.events}:damaged`, text);
+    await this.#redis.lrem(KEYS.events, 0, text);
   }
 
   #parse<T>(what: string, text: string | null, schema: z.ZodType<T>): T | undefined {

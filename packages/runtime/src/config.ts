@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { parseDurationMs, parseSelectors, type Selector, type Site } from '@vm-sync/core';
+import {
+  parseDurationMs,
+  parseSelectors,
+  type Selector,
+  type Site,
+  sameAddress,
+} from '@vm-sync/core';
 import { parseRedisUrl } from '@vm-sync/queue';
 import { z } from 'zod';
 import type { Env } from './env.ts';
@@ -107,7 +113,11 @@ const oneOf = <const T extends readonly string[]>(...words: T) =>
 /** Never repeats the value: a URL may carry a login. */
 const httpUrl = z.string().transform((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url && /^https?:$/.test(url.protocol)) return text;
+  if (url && /^https?:$/.test(url.protocol)) {
+    if (!/%(?![0-9a-f]{2})/i.test(url.username + url.password)) return text;
+    context.addIssue('expected %25 for a percent sign in user or password');
+    return z.NEVER;
+  }
   context.addIssue('expected a URL such as http://victoriametrics:8428');
   return z.NEVER;
 });
@@ -143,7 +153,7 @@ const threshold = z.string().transform((text, context) => {
 const dnsServer = z.string().transform((text, context) => {
   const found = /^(?:\[([^\]]+)\]|([^:]+)|([0-9a-fA-F:]+:[0-9a-fA-F:]*))(?::(\d+))?$/.exec(text);
   const host = found?.[1] ?? found?.[2] ?? found?.[3] ?? '';
-  if (isIP(host) !== 0) return text;
+  if (isIP(host) !== 0 && Number(found?.[4] ?? 53) <= 65_535) return text;
   context.addIssue(`expected an IP address as host or host:port, got ${JSON.stringify(text)}`);
   return z.NEVER;
 });
@@ -201,23 +211,46 @@ const SECRETS = [
   'DASHBOARD_PASSWORD',
 ];
 
+/** Collects faults; of several of one variable the first is told. */
+class Faults {
+  readonly #byName = new Map<string, string>();
+
+  add(name: string, sentence: string): void {
+    if (!this.#byName.has(name)) this.#byName.set(name, `${name}: ${sentence}`);
+  }
+
+  get sentences(): string[] {
+    return [...this.#byName.values()];
+  }
+}
+
+/** Reads every variable by itself, so that a wrong one hides no fault of the others; wrong ones are left out. */
+function parsed(env: Env, faults: Faults): Partial<Parsed> {
+  const data: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries({ ...Schema.shape, ...VmSchema.shape })) {
+    const result = schema.safeParse(env[name]);
+    const [issue] = result.error?.issues ?? [];
+    if (issue) {
+      faults.add(name, `${env[name] === undefined ? 'missing; ' : ''}${expected(name, issue)}`);
+    } else data[name] = result.data;
+  }
+  return data;
+}
+
+const isComplete = (data: Partial<Parsed>): data is Parsed =>
+  Schema.keyof().options.every((name) => name in data);
+
 /** Judges the whole environment; throws a `ConfigError` with every fault. Reads the files that the environment names. */
 export function envToConfig(given: Env): Config {
-  const faults: string[] = [];
+  const faults = new Faults();
   const env = withSecretFiles(given, faults);
-  const main = Schema.safeParse(env);
-  const vms = VmSchema.safeParse(env);
-  for (const issue of [...(main.error?.issues ?? []), ...(vms.error?.issues ?? [])]) {
-    const name = String(issue.path[0]);
-    if (!faults.some((fault) => fault.startsWith(`${name}:`))) {
-      faults.push(`${name}: ${env[name] === undefined ? 'missing; ' : ''}${expected(name, issue)}`);
-    }
-  }
+  const data = parsed(env, faults);
   const sites = { local: vmConfig('LOCAL', env, faults), remote: vmConfig('REMOTE', env, faults) };
-  faults.push(...contradictions(env, main.data));
-  const active = main.data && activeConfig(main.data, faults);
-  if (faults.length > 0 || !main.data || !vms.data || !active) throw new ConfigError(faults);
-  const { data } = main;
+  judgeTogether(env, data, faults);
+  const active = activeConfig(data, faults);
+  if (faults.sentences.length > 0 || !isComplete(data) || !active) {
+    throw new ConfigError(faults.sentences);
+  }
   const step = data.QUERY_STEP;
   return {
     role: data.ROLE,
@@ -263,42 +296,43 @@ const expected = (name: string, issue: z.core.$ZodIssue): string =>
 
 type Parsed = z.output<typeof Schema>;
 
-function activeConfig(data: Parsed, faults: string[]): ActiveConfig | undefined {
+function activeConfig(data: Partial<Parsed>, faults: Faults): ActiveConfig | undefined {
+  if (data.ACTIVE_SITE === undefined) return undefined;
   if (data.ACTIVE_SITE !== 'auto') return { by: 'pin', site: data.ACTIVE_SITE };
   const { DNS_RECORD: record, PRIMARY_IP: primary, DR_IP: dr, DNS_SERVER: server } = data;
   for (const name of ['DNS_RECORD', 'PRIMARY_IP', 'DR_IP'] as const) {
     if (data[name] === undefined) {
-      faults.push(`${name}: missing; required unless ACTIVE_SITE is primary or dr`);
+      faults.add(name, 'missing; required unless ACTIVE_SITE is primary or dr');
     }
   }
   if (record === undefined || primary === undefined || dr === undefined) return undefined;
-  if (primary === dr) {
-    faults.push('DR_IP: the same as PRIMARY_IP, so the record cannot tell the sites apart');
+  if (sameAddress(primary, dr)) {
+    faults.add('DR_IP', 'the same as PRIMARY_IP, so the record cannot tell the sites apart');
   }
   return { by: 'dns', record, server, addressOf: { primary, dr } };
 }
 
 /** Settings that are right one by one and wrong together. */
-function contradictions(env: Env, data: Parsed | undefined): string[] {
-  const faults: string[] = [];
+function judgeTogether(env: Env, data: Partial<Parsed>, faults: Faults): void {
   if (env['LOCAL_VM_URL'] !== undefined && env['LOCAL_VM_URL'] === env['REMOTE_VM_URL']) {
-    faults.push('REMOTE_VM_URL: the same as LOCAL_VM_URL; the two sites must be two databases');
+    faults.add('REMOTE_VM_URL', 'the same as LOCAL_VM_URL; the two sites must be two databases');
   }
-  if (!data) return faults;
-  if (data.QUERY_STEP % 1_000 !== 0) faults.push('QUERY_STEP: expected whole seconds');
-  if (data.QUERY_WINDOW < data.QUERY_STEP) {
-    faults.push('QUERY_WINDOW: shorter than QUERY_STEP, so that no bucket fits into it');
+  const { QUERY_STEP: step, QUERY_WINDOW: window, DASHBOARD_HOST: host } = data;
+  if (step !== undefined && step % 1_000 !== 0) faults.add('QUERY_STEP', 'expected whole seconds');
+  if (step !== undefined && window !== undefined && window < step) {
+    faults.add('QUERY_WINDOW', 'shorter than QUERY_STEP, so that no bucket fits into it');
   }
-  if ((data.DASHBOARD_USER === undefined) !== (data.DASHBOARD_PASSWORD === undefined)) {
-    faults.push('DASHBOARD_PASSWORD: DASHBOARD_USER and DASHBOARD_PASSWORD go together');
+  const user = env['DASHBOARD_USER'] !== undefined;
+  const password = env['DASHBOARD_PASSWORD'] !== undefined;
+  if (user !== password) {
+    faults.add('DASHBOARD_PASSWORD', 'DASHBOARD_USER and DASHBOARD_PASSWORD go together');
   }
-  const guarded = data.DASHBOARD_USER !== undefined && data.DASHBOARD_PASSWORD !== undefined;
-  if (!guarded && !isLoopback(data.DASHBOARD_HOST)) {
-    faults.push(
-      'DASHBOARD_HOST: listening beyond loopback needs DASHBOARD_USER and DASHBOARD_PASSWORD',
+  if (!(user && password) && host !== undefined && !isLoopback(host)) {
+    faults.add(
+      'DASHBOARD_HOST',
+      'listening beyond loopback needs DASHBOARD_USER and DASHBOARD_PASSWORD',
     );
   }
-  return faults;
 }
 
 const isLoopback = (host: string): boolean =>
@@ -314,18 +348,19 @@ function notifyConfig(
   return { url, format: teams.test(new URL(url).hostname) ? 'teams' : 'slack' };
 }
 
-function vmConfig(place: 'LOCAL' | 'REMOTE', env: Env, faults: string[]): VmConfig {
+function vmConfig(place: 'LOCAL' | 'REMOTE', env: Env, faults: Faults): VmConfig {
   const get = (what: string) => env[`${place}_VM_${what}`];
   const file = (what: string) => {
     const path = get(what);
     return path === undefined ? undefined : readOrFault(`${place}_VM_${what}`, path, faults);
   };
   if (get('BEARER_TOKEN') !== undefined && get('USERNAME') !== undefined) {
-    faults.push(`${place}_VM_BEARER_TOKEN: either a token or ${place}_VM_USERNAME, not both`);
+    faults.add(`${place}_VM_BEARER_TOKEN`, `either a token or ${place}_VM_USERNAME, not both`);
   }
   if ((get('CERT_FILE') === undefined) !== (get('KEY_FILE') === undefined)) {
-    faults.push(
-      `${place}_VM_CERT_FILE: ${place}_VM_CERT_FILE and ${place}_VM_KEY_FILE go together`,
+    faults.add(
+      `${place}_VM_CERT_FILE`,
+      `${place}_VM_CERT_FILE and ${place}_VM_KEY_FILE go together`,
     );
   }
   return {
@@ -341,39 +376,49 @@ function vmConfig(place: 'LOCAL' | 'REMOTE', env: Env, faults: string[]): VmConf
   };
 }
 
-function withSecretFiles(env: Env, faults: string[]): Env {
+function withSecretFiles(env: Env, faults: Faults): Env {
   const full: Record<string, string> = { ...env };
   for (const name of SECRETS) {
     const path = env[`${name}_FILE`];
     if (path === undefined) continue;
-    if (env[name] !== undefined)
-      faults.push(`${name}_FILE: either ${name} or ${name}_FILE, not both`);
+    if (env[name] !== undefined) {
+      faults.add(`${name}_FILE`, `either ${name} or ${name}_FILE, not both`);
+      continue;
+    }
     const secret = readOrFault(`${name}_FILE`, path, faults)?.trim();
     if (secret) full[name] = secret;
-    else if (secret === '') faults.push(`${name}_FILE: the file is empty`);
+    else if (secret === '') faults.add(`${name}_FILE`, 'the file is empty');
   }
   return full;
 }
 
-function readOrFault(name: string, path: string, faults: string[]): string | undefined {
+function readOrFault(name: string, path: string, faults: Faults): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    faults.push(`${name}: cannot read the file: ${(error as NodeJS.ErrnoException).code ?? error}`);
+    faults.add(name, `cannot read the file: ${(error as NodeJS.ErrnoException).code ?? error}`);
     return undefined;
   }
 }
 
 /** Every secret of a configuration, for tests and for the redaction of what other programs say. */
 export function secretsOf(config: Config): string[] {
-  const urls = [config.vm.primary.url, config.vm.dr.url, config.redisUrl];
-  const logins = urls.filter((url) => URL.canParse(url)).map((url) => decodeURIComponent(new URL(url).password));
-  const vms = [config.vm.primary, config.vm.dr].flatMap((one) => [
-    one.password,
-    one.bearerToken,
-    one.key,
-  ]);
-  return [...logins, ...vms, config.dashboard.login?.password, config.notify?.url].filter(
-    (secret) => secret !== undefined && secret !== '',
-  ) as string[];
+  const vms = [config.vm.primary, config.vm.dr];
+  const urls = [config.redisUrl, ...vms.flatMap((one) => [one.url, one.readUrl, one.writeUrl])];
+  return [
+    ...urls.flatMap((url) => passwordIn(url ?? '')),
+    ...vms.flatMap((one) => [one.password, one.bearerToken, one.key]),
+    config.dashboard.login?.password,
+    config.notify?.url,
+  ].filter((secret) => secret !== undefined && secret !== '') as string[];
+}
+
+/** The password of a URL, as it stands there and decoded; by hand, because lists of hosts are no URLs. */
+function passwordIn(url: string): string[] {
+  const password = /^[a-z][a-z+.-]*:\/\/[^:@/]*:([^@/]*)@/i.exec(url)?.[1] ?? '';
+  try {
+    return [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
 }

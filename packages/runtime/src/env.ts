@@ -30,11 +30,11 @@ function readEnvFile(file: string | undefined): string {
 export function parseEnvFile(text: string): Record<string, string> {
   const env: Record<string, string> = {};
   for (const line of text.split('\n')) {
-    const found = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$/.exec(line);
-    if (!found || /^\s*#/.test(line)) continue;
+    const found = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=(.*)$/.exec(line.trimEnd());
+    if (!found) continue;
     const [, name = '', raw = ''] = found;
-    const quoted = /^(["'])(.*)\1(?:\s+#.*)?$/.exec(raw);
-    env[name] = quoted ? (quoted[2] ?? '') : raw.replace(/\s+#.*$/, '');
+    const quoted = /^\s*(["'])(.*?)\1(?:\s+#.*)?$/.exec(raw);
+    env[name] = quoted ? (quoted[2] ?? '') : raw.replace(/\s+#.*$/, '').trim();
   }
   return env;
 }

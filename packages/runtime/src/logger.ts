@@ -25,10 +25,14 @@ function destination(): DestinationStream {
 
 /** The text with every secret, also as it stands in URLs and JSON, replaced by `***`. */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
-  let clean = text;
-  for (const secret of secrets) {
-    const spellings = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];
-    for (const spelling of spellings) clean = clean.replaceAll(spelling, '***');
-  }
-  return clean;
+  const spellings = secrets.flatMap((secret) => [
+    secret,
+    encodeURIComponent(secret),
+    JSON.stringify(secret).slice(1, -1),
+  ]);
+  // Longest first: a secret that begins with another would keep its end.
+  const ordered = [...new Set(spellings)]
+    .filter((one) => one !== '')
+    .sort((a, b) => b.length - a.length);
+  return ordered.reduce((clean, spelling) => clean.replaceAll(spelling, '***'), text);
 }

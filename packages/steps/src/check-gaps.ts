@@ -9,6 +9,7 @@ import {
   directionKey,
   dueWindows,
   errorText,
+  formatWindow,
   type Gap,
   type History,
   intersect,
@@ -33,6 +34,7 @@ import {
   settledThroughMs,
   subtractWindows,
   type Tallied,
+  VmSyncError,
   type Window,
 } from '@vm-sync/core';
 import type { Measure, SliceResult } from './compare-slice.ts';
@@ -194,6 +196,9 @@ async function compare(
     found.add(slice.window, slice.parts, 'exact');
     if (found.isFull()) break;
   }
+  // Equality of nothing with nothing proves nothing: READY must not follow from a selector that selects no series.
+  if (found.tallied.sourceSamples === 0)
+    throw nothingCompared(pair, mergeWindows([...due, ...lookBack]));
   const leftOut = found.isFull();
   const clean = found.tallied.gaps === 0 && !leftOut;
   const history = clean
@@ -223,6 +228,14 @@ async function compare(
       setAside: setAside.reasons,
     },
   };
+}
+
+function nothingCompared({ source, direction }: Pair, windows: readonly Window[]): VmSyncError {
+  const where = windows.map(formatWindow).join(', ');
+  return new VmSyncError(
+    'retryable',
+    `${direction.source} (${source.url}), the source of truth, holds no samples in ${where}: is the collector writing there, and does SYNC_MATCH select its series?`,
+  );
 }
 
 const withoutRepairing = (

@@ -100,7 +100,7 @@ async function copyWhole(
   const native = await mayCopyNative(selector, window, context);
   await context.assertOrderHolds();
   const request = { selector, window, signal, onBytes };
-  const moved = native ? await transfer.copyNative(request) : await transfer.copyLines(request);
+  const moved = native ? await copyNative(request, context) : await transfer.copyLines(request);
   const how = native ? 'native blocks' : 'JSON lines';
   if (moved.samples !== undefined && moved.samples < wanted) {
     throw cutExport(pair.source, { selectors: [selector], window, series: 0, samples: wanted });
@@ -114,16 +114,33 @@ async function copyWhole(
   };
 }
 
+/** The destination reads this format (it was asked): blocks that it refuses were cut off on the way, and may come whole. */
+async function copyNative(
+  request: Parameters<Transfer['copyNative']>[0],
+  { pair, transfer }: ChunkContext,
+): ReturnType<Transfer['copyNative']> {
+  try {
+    return await transfer.copyNative(request);
+  } catch (error) {
+    if (!(error instanceof VmSyncError) || error.kind !== 'final') throw error;
+    throw new VmSyncError(
+      'retryable',
+      `VM export error: ${pair.source.site} (${pair.source.url}) sent native blocks that the destination refused (${error.message}): the export was cut off, or is damaged; tried again as JSON lines`,
+      { cause: error },
+    );
+  }
+}
+
 /**
  * Native blocks carry every raw sample, also those that deduplication hides: they are for sites that are known to
- * deduplicate alike, and to read each other's format.
+ * deduplicate alike, and to read each other's format. Where they failed once, JSON lines are the surer way.
  */
 async function mayCopyNative(
   selector: string,
   window: Window,
-  { pair, transfer }: ChunkContext,
+  { pair, transfer, attempt }: ChunkContext,
 ): Promise<boolean> {
-  if (window.toMs - window.fromMs < NATIVE_FROM_MS) return false;
+  if (attempt > 1 || window.toMs - window.fromMs < NATIVE_FROM_MS) return false;
   const sites: SiteObservation[] = await Promise.all([
     pair.source.observe(),
     pair.destination.observe(),

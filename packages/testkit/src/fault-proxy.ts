@@ -133,13 +133,16 @@ async function relay(
   answer: IncomingMessage,
   response: ServerResponse,
   record: ProxiedRequest,
-  cut: { afterBytes: number; end: 'reset' | 'clean' } | undefined,
+  cut: { afterBytes: number; end: 'reset' | 'clean'; wholeLines?: boolean } | undefined,
 ): Promise<void> {
   response.writeHead(record.status, ownHeaders(answer.headers, cut?.end === 'clean'));
   const left = once(response, 'close').then(() => Promise.reject(new Error('the client has left')));
   left.catch(() => {});
   for await (const chunk of answer as AsyncIterable<Buffer>) {
-    const part = chunk.subarray(0, (cut?.afterBytes ?? Number.POSITIVE_INFINITY) - record.bytes);
+    let part = chunk.subarray(0, (cut?.afterBytes ?? Number.POSITIVE_INFINITY) - record.bytes);
+    if (cut?.wholeLines && part.length < chunk.length) {
+      part = part.subarray(0, part.lastIndexOf('\n') + 1);
+    }
     record.bytes += part.length;
     await Promise.race([written(response, part), left]);
     if (part.length === chunk.length) continue;

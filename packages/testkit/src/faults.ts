@@ -14,8 +14,8 @@ export type Fault = FaultMatch &
     | { kind: 'delay'; ms: number }
     /** Answers this instead of asking the server. */
     | { kind: 'answer'; status: number; headers?: Record<string, string>; body?: string }
-    /** Ends the answer after so many bytes: torn off, or as if it were complete. */
-    | { kind: 'cut'; afterBytes: number; end: 'reset' | 'clean' }
+    /** Ends the answer after so many bytes (or at the last end of a line before): torn off, or as if it were complete. */
+    | { kind: 'cut'; afterBytes: number; end: 'reset' | 'clean'; wholeLines?: boolean }
     /** Forwards only this share (0 to 1) of a body's lines; the server's answer is passed on. */
     | { kind: 'drop-rows'; keepShare: number }
     /** Takes the request and never answers. */

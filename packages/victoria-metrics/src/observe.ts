@@ -36,7 +36,7 @@ export async function observe(endpoint: Endpoint): Promise<SiteObservation> {
   return {
     site: endpoint.site,
     url: endpoint.url,
-    startedMs: started === undefined ? undefined : Number(started) * 1000,
+    startedMs: started === undefined ? undefined : Math.round(Number(started) * 1000),
     dedupMs: metrics && (parseDurationMs(String(flag('dedup.minScrapeInterval') ?? '0')) ?? 0),
     retentionMs: parseRetentionMs(flag('retentionPeriod')),
     readOnly: readOnly === undefined ? undefined : Number(readOnly) > 0,
@@ -75,11 +75,11 @@ export async function readMetrics(endpoint: Endpoint): Promise<Map<string, strin
   return metrics.has('flag retentionPeriod') || metrics.has('vm_rows') ? metrics : undefined;
 }
 
-/** `-retentionPeriod` counts months (of 31 days) where it has no unit. */
+/** `-retentionPeriod` counts months (of 31 days) where it has no unit; newer versions also write `1M`. */
 function parseRetentionMs(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (/^[\d.]+$/.test(text)) return Number(text) * 31 * 86_400_000;
-  return parseDurationMs(text);
+  const [, months] = /^([\d.]+)M?$/.exec(text) ?? [];
+  return months === undefined ? parseDurationMs(text) : Number(months) * 31 * 86_400_000;
 }
 
 function jsonOrNothing(text: string): unknown {

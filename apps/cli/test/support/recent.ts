@@ -9,11 +9,13 @@ export function recentLoss({
   minutes = 60,
   from = 40,
   to = 20,
+  labels = {},
 }: {
   count?: number;
   minutes?: number;
   from?: number;
   to?: number;
+  labels?: Record<string, string>;
 } = {}): Loss {
   const nowMs = lastMinuteMs();
   const all = makeSeries({
@@ -22,6 +24,7 @@ export function recentLoss({
     fromMs: nowMs - minutes * minute,
     toMs: nowMs,
     stepMs: minute,
+    labels,
   });
   return { all, left: without(all, nowMs - from * minute, nowMs - to * minute) };
 }

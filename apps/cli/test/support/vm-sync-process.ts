@@ -34,7 +34,8 @@ const main = join(import.meta.dirname, '../../src/main.ts');
 
 /** The real program as users start it, with this environment and no other. */
 function launch(args: readonly string[], cwd: string, env: Env): ChildProcess {
-  const node = [process.execPath, '--conditions=@vm-sync/source', main, ...args];
+  // Behind `--`, or Node takes --env-file for its own, wherever it stands.
+  const node = [process.execPath, '--conditions=@vm-sync/source', '--', main, ...args];
   // The kernel ends it with us, however we end.
   const dying = ['--pdeathsig', 'KILL', '--', ...node];
   return spawn(programPath('setpriv'), dying, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });

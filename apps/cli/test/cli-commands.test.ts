@@ -1,0 +1,216 @@
+import { noDifference, until } from '@vm-sync/testkit';
+import { expect, test } from 'vitest';
+import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
+import { recentLoss } from './support/recent.ts';
+import { type Stack, startStack } from './support/stack.ts';
+
+const noRedis = { REDIS_URL: 'redis://127.0.0.1:9' };
+
+test.concurrent('check and plan find gaps without Redis, and write nothing', async () => {
+  const { all, left } = recentLoss();
+  await using stack = await startStack();
+  await stack.fill({ primary: all, dr: left });
+  const before = await stack.compareRaw();
+
+  const check = await stack.run('check', [], noRedis);
+  expect([check.code, check.stderr]).toEqual([1, '']);
+  expect(check.stdout).toMatch(/^gaps: primary → dr, ACTIVE_SITE pins the primary site\n/);
+  expect(check.stdout).toMatch(/gaps, 2,000 samples missing on dr\n/);
+  const report = JSON.parse((await stack.run('check', ['--json'], noRedis)).stdout);
+  expect(report).toMatchObject({ outcome: 'gaps', tallied: { missing: 2_000, series: 100 } });
+
+  const plan = await stack.run('plan', [], noRedis);
+  expect(plan.code).toBe(1);
+  expect(plan.stdout).toMatch(
+    /^\d chunks, primary → dr\n {2}\S+Z – \S+Z {2}[\d,]+ samples of 100 series/,
+  );
+  const { chunks } = JSON.parse((await stack.run('plan', ['--json'], noRedis)).stdout);
+  expect(chunks.reduce((sum: number, chunk: { samples: number }) => sum + chunk.samples, 0)).toBe(
+    2_000,
+  );
+
+  expect(await stack.compareRaw()).toEqual(before);
+  expect(before.onlyA).toBe(2_000);
+  expect(await stack.state()).toBeUndefined();
+
+  await stack.fill({ dr: all.map((one) => onlyIn(one, left)) });
+  expect(await stack.compareRaw()).toEqual(noDifference);
+  const clean = await stack.run('check', [], noRedis);
+  expect([clean.code, clean.stderr]).toEqual([0, '']);
+  expect(clean.stdout).toMatch(/^clean: primary → dr/);
+  expect((await stack.run('plan', [], noRedis)).code).toBe(0);
+});
+
+/** The samples of a series that the others do not hold. */
+function onlyIn<
+  T extends { labels: Record<string, string>; timestamps: number[]; values: number[] },
+>(one: T, others: readonly T[]): T {
+  const other = others.find(({ labels }) => labels['instance'] === one.labels['instance']);
+  const at = one.timestamps.flatMap((time, index) =>
+    other?.timestamps.includes(time) ? [] : [index],
+  );
+  return {
+    ...one,
+    timestamps: at.map((index) => one.timestamps[index] ?? 0),
+    values: at.map((index) => one.values[index] ?? 0),
+  };
+}
+
+test.concurrent('status and ready: unknown, paused with gaps, ready, and too old to say', async () => {
+  const { all, left } = recentLoss();
+  await using stack = await startStack();
+  await stack.fill({ primary: all, dr: left });
+  stack.watchReady();
+  expect(await codes(stack)).toEqual({ status: 2, ready: 2 });
+  expect((await stack.run('pause')).stdout).toMatch(/paused/);
+
+  const up = stack.spawn('up');
+  await stack.untilState('gaps', ({ gaps_detected: gaps }) => gaps > 0);
+  await until('a planned chunk', async () => (await stack.chunks()).length > 0);
+  const status = await stack.run('status');
+  expect(status.code).toBe(1);
+  expect(status.stdout).toMatch(/^NOT READY\n {2}dr lacks 2000 samples in \d+ gaps\n/);
+  expect(status.stdout).toMatch(/repairs +paused/);
+  const json = JSON.parse((await stack.run('status', ['--json'])).stdout);
+  expect(json).toMatchObject({ ready: false, known: true, paused: true, active_site: 'primary' });
+  const ready = await stack.run('ready', ['--site', 'dr']);
+  expect(ready.code).toBe(1);
+  expect(ready.stderr).toMatch(/^NOT READY: dr lacks 2000 samples/);
+  const chunks = await stack.chunks();
+  expect(chunks.filter(({ attempts }) => attempts > 0)).toEqual([]);
+  expect((await stack.compareRaw()).onlyA).toBe(2_000);
+
+  expect((await stack.run('resume')).code).toBe(0);
+  await stack.untilReady();
+  expect(await codes(stack)).toEqual({ status: 0, ready: 0 });
+  expect((await stack.run('ready', ['--site', 'dr'])).stdout).toBe('dr is proven complete\n');
+  expect(await stack.compareRaw()).toEqual(noDifference);
+
+  await up.kill();
+  await until('a status too old to say READY', async () => (await stack.run('ready')).code === 2);
+  const old = await stack.run('status');
+  expect(old.code).toBe(2);
+  expect(old.stdout).toMatch(/^UNKNOWN\n {2}last check is \d+ seconds old/);
+});
+
+async function codes(stack: Stack): Promise<{ status: number | null; ready: number | null }> {
+  const [status, ready] = await Promise.all([stack.run('status'), stack.run('ready')]);
+  return { status: status.code, ready: ready.code };
+}
+
+test.concurrent('a backfill repairs a range that is older than what checks look at', async () => {
+  const nowMs = lastMinuteMs();
+  const all = usualSeries(nowMs, 3 * hour);
+  const window = [nowMs - 150 * minute, nowMs - 120 * minute] as const;
+  await using stack = await startStack({ env: { QUERY_WINDOW: '1800' } });
+  await stack.fill({ primary: all, dr: without(all, ...window) });
+  stack.watchReady();
+  const range = ['--from', iso(window[0]), '--to', iso(window[1])];
+  const early = await stack.run('backfill', range);
+  expect([early.code, early.stderr]).toEqual([2, expect.stringMatching(/knows no direction yet/)]);
+
+  const up = stack.spawn('up');
+  const state = await stack.untilState('a difference in older history', (seen) =>
+    seen.not_ready_because.some((why) => /differ before .*run vm-sync backfill --from/.test(why)),
+  );
+  expect(state.failback_ready).toBe(false);
+  const dry = await stack.run('backfill', [...range, '--dry-run'], noRedis);
+  expect(dry.code).toBe(1);
+  expect(dry.stdout).toMatch(/^\d chunks, primary → dr\n/);
+  expect((await stack.compareRaw()).onlyA).toBe(3_000);
+  const asked = await stack.run('backfill', adviceOf(state.not_ready_because));
+  expect([asked.code, asked.stderr]).toEqual([0, '']);
+  await stack.untilReady();
+  expect(up.ended).toBeUndefined();
+  expect(await stack.compareRaw()).toEqual(noDifference);
+});
+
+/** The arguments of the command that vm-sync itself advises. */
+function adviceOf(reasons: readonly string[]): string[] {
+  const found = reasons.map((why) => /backfill (--from \S+ --to \S+)/.exec(why)?.[1]).find(Boolean);
+  return found?.split(' ') ?? [];
+}
+
+const iso = (atMs: number): string => new Date(atMs).toISOString();
+
+test.concurrent('the doctor names what to mend', async () => {
+  await using stack = await startStack({
+    primary: { dedup: '60s', retention: '90d' },
+    dr: { version: 'newest', retention: '30d' },
+    appendonly: true,
+    env: { QUERY_STEP: '90' },
+  });
+  const { code, stdout } = await stack.run('doctor');
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^ok {5} primary: answers queries at http:\/\/127/m);
+  expect(stdout).toMatch(/^advice dr: does not deduplicate: set -dedup\.minScrapeInterval/m);
+  expect(stdout).toMatch(/^FAULT {2}both sites: deduplicate differently \(primary 1m, dr off\)/m);
+  expect(stdout).toMatch(/^advice both sites: keep data for different times/m);
+  expect(stdout).toMatch(
+    /^advice both sites: QUERY_STEP is no multiple of the deduplication interval 1m/m,
+  );
+  expect(stdout).toMatch(/^ok {5} Redis: \d\S+, append-only, noeviction/m);
+  const alone = await stack.run('doctor', ['--json'], noRedis);
+  expect(alone.code).toBe(1);
+  expect(JSON.parse(alone.stdout)).toContainEqual({
+    what: 'Redis',
+    verdict: 'fault',
+    text: expect.stringMatching(/^Redis cannot be reached \(REDIS_URL\)/),
+  });
+});
+
+test.concurrent('the doctor is content with two that are alike', async () => {
+  await using stack = await startStack({
+    primary: { dedup: '60s' },
+    dr: { dedup: '60s' },
+    dns: true,
+    appendonly: true,
+  });
+  const fine = await stack.run('doctor');
+  expect([fine.code, fine.stderr]).toEqual([0, '']);
+  expect(fine.stdout).toMatch(
+    /^ok {5} direction: DNS record monitoring\.test answers 192\.0\.2\.1, the primary site$/m,
+  );
+  await stack.dns.set([]);
+  const lost = await stack.run('doctor');
+  expect(lost.code).toBe(1);
+  expect(lost.stdout).toMatch(/^FAULT {2}direction: .*does not exist \(NXDOMAIN\)/m);
+  expect((await stack.run('check')).stdout).toMatch(/^unknown: active site unknown: DNS record/);
+});
+
+test.concurrent('starting checks at once, whatever the interval', async () => {
+  const { all } = recentLoss();
+  await using stack = await startStack({
+    env: { CHECK_INTERVAL: '1h', FAILBACK_CLEAN_CHECKS: '1' },
+  });
+  await stack.fill({ primary: all, dr: all });
+  let last = '';
+  for (let start = 0; start < 2; start += 1) {
+    const scheduler = stack.spawn('scheduler');
+    await scheduler.untilLog(/^scheduler started/);
+    const { last_check: at } = await stack.untilState(
+      'a check by this process',
+      (state) => (state.last_check ?? '') > last,
+      { deadlineMs: 10_000 },
+    );
+    last = at ?? '';
+    await scheduler.stop();
+  }
+});
+
+test.concurrent.each(['SIGTERM', 'SIGINT'] as const)(
+  'up ends within seconds on %s',
+  async (signal) => {
+    await using stack = await startStack();
+    const up = stack.spawn('up');
+    await up.untilLog(/^check \(/);
+    process.kill(up.pid, signal);
+    await until('its end', () => up.ended, { deadlineMs: 5_000, everyMs: 20 });
+    expect(up.ended).toBe('exit code 0');
+    const waiting = stack.spawn('up', noRedis);
+    await waiting.untilLog(/Redis cannot be reached/);
+    process.kill(waiting.pid, signal);
+    await until('its end without Redis', () => waiting.ended, { deadlineMs: 5_000, everyMs: 20 });
+    expect(waiting.ended).toBe('exit code 0');
+  },
+);

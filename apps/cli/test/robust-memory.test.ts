@@ -1,0 +1,81 @@
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { noDifference, until } from '@vm-sync/testkit';
+import { expect, test } from 'vitest';
+import { recentLoss } from './support/recent.ts';
+import { startSlowProxy } from './support/slow-proxy.ts';
+import { type Stack, startStack } from './support/stack.ts';
+
+test.concurrent('Redis wiped in the middle of a run: the schedule comes back, nothing is doubled', async () => {
+  const { all, left } = recentLoss();
+  await using stack = await startStack();
+  await using proxy = await startSlowProxy(stack.dr.vm.url, 20_000);
+  await stack.fill({ primary: all, dr: left });
+  stack.watchReady();
+  const up = stack.spawn('up', { REMOTE_VM_URL: proxy.url });
+  await until('a chunk that is being copied', () => proxy.imported > 0, { everyMs: 10 });
+  await stack.redis.flushAll();
+  proxy.setRate(undefined);
+  await up.untilLog(/Redis has been wiped/);
+  await stack.untilReady();
+  expect(await stack.compareRaw()).toEqual(noDifference);
+});
+
+test.concurrent('Redis killed for some seconds in the middle of a run', async () => {
+  const { all, left } = recentLoss();
+  await using stack = await startStack({ dr: { version: 'newest' } });
+  await using proxy = await startSlowProxy(stack.dr.vm.url, 20_000);
+  await stack.fill({ primary: all, dr: left });
+  stack.watchReady();
+  const up = stack.spawn('up', { REMOTE_VM_URL: proxy.url });
+  await until('a chunk that is being copied', () => proxy.imported > 0, { everyMs: 10 });
+  await stack.redis.kill();
+  proxy.setRate(undefined);
+  await up.untilLog(/Redis cannot be reached/);
+  await stack.redis.start();
+  await stack.untilReady();
+  expect(up.ended).toBeUndefined();
+  expect(await stack.compareRaw()).toEqual(noDifference);
+});
+
+test.concurrent('what is remembered outlives the loss of either place, and says so when both are lost', async () => {
+  const { all } = recentLoss({ minutes: 90 });
+  await using stack = await startStack({ env: { QUERY_WINDOW: '1800' } });
+  await stack.fill({ primary: all, dr: all });
+  const sinceMs = await beginning(stack, /proof begins at/);
+  await rm(stack.stateFile);
+  expect(await beginning(stack)).toBe(sinceMs); // from Redis
+  await stack.redis.flushAll();
+  expect(await beginning(stack)).toBe(sinceMs); // from the file
+
+  await writeFile(stack.stateFile, '{"last_check": "2026-');
+  expect(await beginning(stack, /is damaged; set aside as/)).toBe(sinceMs); // from Redis again
+  expect((await readdir(stack.folder)).filter((name) => name.includes('.damaged-'))).toHaveLength(
+    1,
+  );
+
+  await stack.rewriteState((state) => {
+    const [key, mark] = ['primary-to-dr', state.marks['primary-to-dr']] as const;
+    return { ...state, marks: { ...state.marks, [key]: mark && { ...mark, sinceMs: 60_000 } } };
+  });
+  expect(await beginning(stack)).toBe(60_000);
+  await stack.redis.flushAll();
+  await rm(stack.stateFile);
+  const anew = await beginning(stack, /proof begins at/);
+  expect(Date.now() - anew).toBeGreaterThan(1_800_000);
+  expect(Date.now() - anew).toBeLessThan(2_000_000);
+});
+
+/** Runs the scheduler until READY, and says from where on it proves. */
+async function beginning(stack: Stack, says?: RegExp): Promise<number> {
+  const from = new Date().toISOString();
+  const scheduler = stack.spawn('scheduler');
+  if (says) await scheduler.untilLog(says);
+  const state = await stack.untilState(
+    'READY by this process',
+    ({ failback_ready: ready, last_check: at }) => ready && (at ?? '') > from,
+  );
+  await scheduler.stop();
+  const proof = scheduler.lines.some(({ msg }) => /proof begins at/.test(msg));
+  expect(proof).toBe(says?.source === 'proof begins at');
+  return state.detail.marks['primary-to-dr']?.sinceMs ?? Number.NaN;
+}

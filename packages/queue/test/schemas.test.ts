@@ -1,0 +1,171 @@
+import {
+  afterCheck,
+  beforeCheck,
+  directionFrom,
+  EMPTY_STATE,
+  type History,
+  makeWindow,
+  NOTHING_TALLIED,
+  PLAN_LIMITS,
+  parseSelectors,
+  planSlice,
+  type Selector,
+} from '@vm-sync/core';
+import { expect, test } from 'vitest';
+import {
+  CheckOrder,
+  ChunkOrder,
+  NotifyOrder,
+  RunRecord,
+  SettleOrder,
+  SyncStateSchema,
+} from '../src/index.ts';
+
+const nowMs = 1_795_460_400_000;
+const stepMs = 300_000;
+const window = makeWindow(nowMs - 12 * stepMs, nowMs);
+
+/** A state as a first check with a gap leaves it. */
+function checked() {
+  const direction = directionFrom('primary');
+  const { state } = beforeCheck(EMPTY_STATE, {
+    nowMs,
+    horizonMs: nowMs,
+    direction,
+    observations: [
+      {
+        site: 'primary',
+        url: 'u',
+        startedMs: 1_795_460_399_000,
+        dedupMs: 0,
+        retentionMs: 3e9,
+        readOnly: false,
+      },
+    ],
+    queryWindowMs: 12 * stepMs,
+    stepMs,
+  });
+  return afterCheck(
+    state,
+    {
+      atMs: nowMs,
+      tookMs: 1,
+      active: { site: 'primary', reason: 'r' },
+      sites: { primary: undefined, dr: undefined },
+      outcome: 'gaps',
+      direction,
+      horizonMs: nowMs,
+      forward: { proven: [], damaged: [window] },
+      backward: { proven: [window], damaged: [] },
+      tallied: { ...NOTHING_TALLIED, gaps: 2, missing: 40 },
+      leftOut: true,
+      history: state.history['primary-to-dr'] as History,
+      setAside: ['x'],
+    },
+    3,
+  ).state;
+}
+
+test('a state of the core is accepted, before and after its way through JSON', () => {
+  for (const state of [EMPTY_STATE, checked()]) {
+    expect(SyncStateSchema.parse(state)).toEqual(state);
+    expect(SyncStateSchema.parse(JSON.parse(JSON.stringify(state)))).toEqual(state);
+  }
+});
+
+/** Every object and list inside of a value, with a way to put something else into its place. */
+function* places(
+  value: unknown,
+  put: (next: unknown) => unknown,
+): Generator<(next: unknown) => unknown> {
+  yield put;
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, inner] of Object.entries(value)) {
+    const copy = (next: unknown) =>
+      put(Array.isArray(value) ? value.with(Number(name), next) : { ...value, [name]: next });
+    yield* places(inner, copy);
+  }
+}
+
+test('a state with anything else in any place is refused', () => {
+  const state = checked();
+  let mutations = 0;
+  for (const put of places(state, (next) => next)) {
+    for (const wrong of [
+      { is: 'no state' },
+      -1,
+      1.5,
+      'nonsense',
+      undefined,
+      Number.NaN,
+      true,
+      [null],
+    ]) {
+      const mutated = put(wrong);
+      const { success, data } = SyncStateSchema.safeParse(mutated);
+      // A text may stand where a text stood; otherwise nothing else is right.
+      if (success) expect(data, JSON.stringify(mutated)).toEqual(mutated);
+      else mutations += 1;
+    }
+  }
+  expect(mutations).toBeGreaterThan(200);
+});
+
+test.each([
+  ['a window that ends before it begins', { fromMs: 5, toMs: 5 }],
+  ['a window with half a millisecond', { fromMs: 0.5, toMs: 5 }],
+  ['a window before time', { fromMs: -5, toMs: 5 }],
+])('%s is refused', (_, bad) => {
+  const mark = { sinceMs: 0, throughMs: 10, unproven: [bad] };
+  const state = { ...EMPTY_STATE, marks: { ...EMPTY_STATE.marks, 'primary-to-dr': mark } };
+  expect(SyncStateSchema.safeParse(state).success).toBe(false);
+});
+
+test('the orders of a plan are accepted', () => {
+  const [selector] = parseSelectors('{__name__!=""}') as [Selector];
+  const gaps = [1, 2, 3].map((n) => ({
+    labels: { __name__: 'm', n: String(n) },
+    ...window,
+    missing: 7,
+  }));
+  const chunks = planSlice(
+    { selector, window, sourceSeries: new Map([['m', 5]]), gaps },
+    stepMs,
+    PLAN_LIMITS,
+  );
+  expect(chunks.length).toBeGreaterThan(0);
+  for (const chunk of chunks) {
+    const order = { runId: 'r', direction: directionFrom('dr'), chunk, stepMs, dedupMs: 0 };
+    expect(ChunkOrder.parse(JSON.parse(JSON.stringify(order)))).toEqual(order);
+  }
+});
+
+const chunk = { selectors: ['{a="b"}'], window, series: 1, samples: 1 };
+const order = { runId: 'r', direction: directionFrom('dr'), chunk, stepMs, dedupMs: 0 };
+test.each([
+  ['no run', { ...order, runId: '' }],
+  ['one site in both roles', { ...order, direction: { source: 'dr', destination: 'dr' } }],
+  ['no selector', { ...order, chunk: { ...chunk, selectors: [] } }],
+  ['an empty selector', { ...order, chunk: { ...chunk, selectors: [''] } }],
+  ['no step', { ...order, stepMs: 0 }],
+  ['a negative interval', { ...order, dedupMs: -1 }],
+  ['no window', { ...order, chunk: { ...chunk, window: {} } }],
+  ['nothing', null],
+])('a chunk order with %s is refused', (_, bad) => {
+  expect(ChunkOrder.safeParse(order).success).toBe(true);
+  expect(ChunkOrder.safeParse(bad).success).toBe(false);
+});
+
+test('small orders', () => {
+  expect(CheckOrder.safeParse({ cause: 'schedule' }).success).toBe(true);
+  expect(CheckOrder.safeParse({ cause: 'operator', backfill: window }).success).toBe(true);
+  expect(
+    CheckOrder.safeParse({ cause: 'operator', backfill: { fromMs: 2, toMs: 1 } }).success,
+  ).toBe(false);
+  expect(CheckOrder.safeParse({ cause: 'chance' }).success).toBe(false);
+  expect(SettleOrder.safeParse({ runId: '' }).success).toBe(false);
+  expect(NotifyOrder.safeParse({ kind: 'x', severity: 'info', text: '', atMs: 1 }).success).toBe(
+    false,
+  );
+  expect(RunRecord.safeParse({ id: 'r' }).success).toBe(false);
+});

@@ -1,0 +1,7 @@
+import { createLogger } from '../src/logger.ts';
+
+/** Run as a process of its own: a logger writes to standard output. */
+const log = createLogger('info', 'worker', ['hunter2', 'p@ss']);
+log.info({ url: 'http://u:p%40ss@h' }, 'with hunter2');
+log.debug('not to be seen: hunter2');
+log.error({ err: new Error('bad hunter2', { cause: new Error('cause p@ss') }) }, 'failed');

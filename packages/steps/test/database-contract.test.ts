@@ -1,0 +1,126 @@
+import { seriesKey } from '@vm-sync/core';
+import { startVictoriaMetrics, vmVersions } from '@vm-sync/testkit';
+import { openDatabases } from '@vm-sync/victoria-metrics';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SiteDatabase } from '../src/ports.ts';
+import { FakeDatabase } from './fake-database.ts';
+
+const STEP_MS = 60_000;
+const TO_MS = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 7_200_000;
+const FROM_MS = TO_MS - 10 * STEP_MS;
+const WINDOW = { fromMs: FROM_MS, toMs: TO_MS };
+
+const SERIES = [
+  { labels: { __name__: 'regular', job: 'a' }, timestamps: every(15_000) },
+  {
+    labels: { __name__: 'regular', job: 'b' },
+    timestamps: every(15_000).filter((_, at) => at % 3),
+  },
+  {
+    labels: { __name__: 'sparse', job: 'a' },
+    timestamps: [FROM_MS, FROM_MS + 1, TO_MS, TO_MS + 1],
+  },
+  { labels: { __name__: 'dense', job: 'a' }, timestamps: every(250).slice(0, 400) },
+  { labels: { __name__: 'elsewhere', job: 'a' }, timestamps: [FROM_MS - 5_000, TO_MS + 5_000] },
+];
+
+function every(intervalMs: number): number[] {
+  return Array.from(
+    { length: (10 * STEP_MS) / intervalMs },
+    (_, at) => FROM_MS + (at + 1) * intervalMs,
+  );
+}
+
+/** What every database does that the steps are given. */
+function contract(
+  open: (dedup: string | undefined) => Promise<SiteDatabase>,
+  dedupMs: number,
+): void {
+  let database: SiteDatabase;
+  const reference = new FakeDatabase('primary', { dedupMs });
+  for (const { labels, timestamps } of SERIES) reference.store(labels, timestamps);
+  beforeAll(async () => {
+    database = await open(dedupMs === 0 ? undefined : `${dedupMs}ms`);
+  }, 60_000);
+
+  const selector = '{__name__!="",job=~"a|b"}';
+  const sorted = <T>(map: ReadonlyMap<string, T>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+  const tallies = async (one: SiteDatabase) => {
+    const found = new Map<string, Float64Array>();
+    for await (const { labels, samples } of one.tally({
+      selector,
+      window: WINDOW,
+      stepMs: STEP_MS,
+    })) {
+      found.set(seriesKey(labels), samples);
+    }
+    return sorted(found);
+  };
+
+  test('tallies count every sample in exactly one bucket', async () => {
+    expect(await tallies(database)).toEqual(await tallies(reference));
+  });
+
+  test('prints have the same occupied slots, and the same digits up to rounding', async () => {
+    for (const slotMs of dedupMs >= 1_000 ? [dedupMs] : [1_000, 10_000]) {
+      const request = { selector, window: WINDOW, stepMs: STEP_MS, slotMs };
+      const [own, expected] = [await database.prints(request), await reference.prints(request)];
+      expect([...own.keys()].sort()).toEqual([...expected.keys()].sort());
+      for (const [key, { occupied, print }] of expected) {
+        expect(own.get(key)?.occupied).toEqual(occupied);
+        for (const [at, sum] of print.entries()) {
+          expect(own.get(key)?.print[at]).toBeCloseTo(sum, 8);
+        }
+      }
+    }
+  });
+
+  test('counts, totals and rows agree with one another', async () => {
+    const rows = { selectors: ['{__name__="regular"}', '{job="a"}'], window: WINDOW };
+    expect(sorted(await database.counts(rows))).toEqual(sorted(await reference.counts(rows)));
+    expect(sorted(await database.timestamps(rows))).toEqual(
+      sorted(await reference.timestamps(rows)),
+    );
+    const request = { selector, window: WINDOW };
+    expect(await database.totalSamples(request)).toBe(await reference.totalSamples(request));
+  });
+
+  test('lists of labels hold at least what is in the window', async () => {
+    const request = { selector, window: WINDOW };
+    expect(await database.labelValues('__name__', request)).toEqual(
+      expect.arrayContaining(['regular', 'sparse', 'dense']),
+    );
+    expect(await database.labelNames(request)).toEqual(expect.arrayContaining(['__name__', 'job']));
+  });
+}
+
+for (const dedupMs of [0, 60_000]) {
+  describe(`fake, deduplication ${dedupMs} ms`, () => {
+    contract(async () => {
+      const fake = new FakeDatabase('primary', { dedupMs });
+      for (const { labels, timestamps } of SERIES) fake.store(labels, timestamps);
+      return fake;
+    }, dedupMs);
+  });
+
+  describe.each(vmVersions)(`VictoriaMetrics %s, deduplication ${dedupMs} ms`, (version) => {
+    const close: (() => Promise<unknown>)[] = [];
+    afterAll(async () => {
+      for (const one of close) await one();
+    });
+    contract(async (dedup) => {
+      const server = await startVictoriaMetrics({ version, ...(dedup ? { dedup } : {}) });
+      await server.import(
+        SERIES.map((series) => ({ ...series, values: series.timestamps.map((_, at) => at) })),
+      );
+      await server.flush();
+      const databases = openDatabases({ primary: { url: server.url }, dr: { url: server.url } });
+      close.push(
+        () => databases.primary.close(),
+        () => databases.dr.close(),
+        () => server.stop(),
+      );
+      return databases.primary;
+    }, dedupMs);
+  });
+}

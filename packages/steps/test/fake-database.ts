@@ -1,0 +1,194 @@
+import {
+  type Labels,
+  meets,
+  missingTimestamps,
+  parseSelectors,
+  type Site,
+  type SiteObservation,
+  sampleSlot,
+  seriesKey,
+  VmSyncError,
+} from '@vm-sync/core';
+import type {
+  RowsRequest,
+  SelectionRequest,
+  SeriesPrint,
+  SeriesTally,
+  SiteDatabase,
+  TallyRequest,
+  Transfer,
+} from '../src/ports.ts';
+
+export interface FakeOptions {
+  readonly dedupMs?: number;
+  /** Queries over more series than this are refused, as `-search.maxUniqueTimeseries` does. */
+  readonly mostSeries?: number;
+}
+
+/** A database in memory that behaves as VictoriaMetrics does; the contract suite holds it to that. */
+export class FakeDatabase implements SiteDatabase {
+  readonly site: Site;
+  readonly url: string;
+  readonly dedupMs: number;
+  startedMs = 1;
+  /** Every stored timestamp, also those that deduplication hides. */
+  readonly #series = new Map<string, { labels: Labels; timestamps: number[] }>();
+  readonly #mostSeries: number;
+
+  constructor(site: Site, options: FakeOptions = {}) {
+    this.site = site;
+    this.url = `http://${site}.example`;
+    this.dedupMs = options.dedupMs ?? 0;
+    this.#mostSeries = options.mostSeries ?? Number.POSITIVE_INFINITY;
+  }
+
+  store(labels: Labels, timestamps: readonly number[]): void {
+    const key = seriesKey(labels);
+    const one = this.#series.get(key) ?? { labels, timestamps: [] };
+    one.timestamps = [...one.timestamps, ...timestamps].sort((a, b) => a - b);
+    this.#series.set(key, one);
+  }
+
+  /** All stored timestamps of every series, without deduplication. */
+  raw(): Map<string, readonly number[]> {
+    return new Map([...this.#series].map(([key, { timestamps }]) => [key, timestamps]));
+  }
+
+  async observe(): Promise<SiteObservation> {
+    const { site, url, dedupMs, startedMs } = this;
+    return { site, url, dedupMs, startedMs, retentionMs: undefined, readOnly: false };
+  }
+
+  async *tally(request: TallyRequest): AsyncIterable<SeriesTally> {
+    const buckets = (request.window.toMs - request.window.fromMs) / request.stepMs;
+    for (const { labels, timestamps } of this.#selected([request.selector], request)) {
+      const samples = new Float64Array(buckets);
+      for (const at of timestamps) {
+        const bucket = Math.ceil((at - request.window.fromMs) / request.stepMs) - 1;
+        samples[bucket] = (samples[bucket] as number) + 1;
+      }
+      yield { labels, samples };
+    }
+  }
+
+  async prints(request: TallyRequest & { slotMs: number }): Promise<Map<string, SeriesPrint>> {
+    const { window, stepMs, slotMs } = request;
+    const buckets = (window.toMs - window.fromMs) / stepMs;
+    const found = new Map<string, SeriesPrint>();
+    for (const { labels, timestamps } of this.#selected([request.selector], request)) {
+      const lastOfSlot = new Map(timestamps.map((at) => [Math.ceil(at / slotMs), at]));
+      const occupied = new Float64Array(buckets);
+      const print = new Float64Array(buckets);
+      for (const at of lastOfSlot.values()) {
+        const bucket = Math.ceil((at - window.fromMs) / stepMs) - 1;
+        occupied[bucket] = (occupied[bucket] as number) + 1;
+        print[bucket] = (print[bucket] as number) + Math.sin(at / 1000);
+      }
+      found.set(seriesKey(labels), { occupied, print });
+    }
+    return found;
+  }
+
+  async labelValues(label: string): Promise<string[]> {
+    const all = [...this.#series.values()].flatMap(({ labels }) => labels[label] ?? []);
+    return [...new Set(all)];
+  }
+
+  async labelNames(): Promise<string[]> {
+    return [...new Set([...this.#series.values()].flatMap(({ labels }) => Object.keys(labels)))];
+  }
+
+  async totalSamples(request: SelectionRequest): Promise<number> {
+    let total = 0;
+    for (const { timestamps } of this.#selected([request.selector], request)) {
+      total += timestamps.length;
+    }
+    return total;
+  }
+
+  async counts(request: RowsRequest): Promise<Map<string, number>> {
+    const found = [...(await this.timestamps(request))];
+    return new Map(found.map(([key, timestamps]) => [key, timestamps.length]));
+  }
+
+  async timestamps(request: RowsRequest): Promise<Map<string, Float64Array>> {
+    const found = new Map<string, Float64Array>();
+    for (const { labels, timestamps } of this.#selected(request.selectors, request)) {
+      found.set(seriesKey(labels), Float64Array.from(timestamps));
+    }
+    return found;
+  }
+
+  async makeVisible(): Promise<boolean> {
+    return true;
+  }
+
+  async resetCache(): Promise<boolean> {
+    return true;
+  }
+
+  async rejectedRows(): Promise<Map<string, number>> {
+    return new Map();
+  }
+
+  /** Series that meet a selector, with their deduplicated samples in the window; none without samples there. */
+  #selected(
+    texts: readonly string[],
+    { window }: Pick<SelectionRequest, 'window'>,
+  ): { labels: Labels; timestamps: number[] }[] {
+    const selectors = texts.flatMap(parseSelectors);
+    const found: { labels: Labels; timestamps: number[] }[] = [];
+    for (const { labels, timestamps } of this.#series.values()) {
+      if (!selectors.some((selector) => meets(selector, labels))) continue;
+      const inside = this.#deduplicated(timestamps).filter(
+        (at) => at > window.fromMs && at <= window.toMs,
+      );
+      if (inside.length > 0) found.push({ labels, timestamps: inside });
+    }
+    if (found.length > this.#mostSeries) {
+      throw new VmSyncError(
+        'too-big',
+        `the number of matching timeseries exceeds ${this.#mostSeries}`,
+      );
+    }
+    return found;
+  }
+
+  /** The last sample of each interval `(k·d - d, k·d]`; without deduplication every sample, also twice. */
+  #deduplicated(timestamps: readonly number[]): number[] {
+    if (this.dedupMs === 0) return [...timestamps];
+    return [...new Map(timestamps.map((at) => [sampleSlot(at, this.dedupMs), at])).values()];
+  }
+}
+
+/** Copies between two fakes; `keep` may lose samples on the way, as a proxy or a full disk does. */
+export function fakeTransfer(
+  source: FakeDatabase,
+  destination: FakeDatabase,
+  keep: (atMs: number) => boolean = () => true,
+): Transfer {
+  const send = (rows: ReadonlyMap<string, ArrayLike<number>>) => {
+    let samples = 0;
+    for (const [key, timestamps] of rows) {
+      const sent = Array.from(timestamps);
+      samples += sent.length;
+      const labels = Object.fromEntries(JSON.parse(key) as [string, string][]);
+      destination.store(labels, sent.filter(keep));
+    }
+    return { bytes: samples * 20, samples };
+  };
+  const whole = async ({ selector, window }: SelectionRequest) =>
+    send(await source.timestamps({ selectors: [selector], window }));
+  return {
+    nativeIsShared: async () => true,
+    copyNative: whole,
+    copyLines: whole,
+    copyMissing: async (present, dedupMs, request) => {
+      const rows = await source.timestamps(request);
+      const missing = [...rows].map(
+        ([key, there]) => [key, missingTimestamps(there, present.get(key) ?? [], dedupMs)] as const,
+      );
+      return send(new Map(missing.filter(([, timestamps]) => timestamps.length > 0)));
+    },
+  };
+}
