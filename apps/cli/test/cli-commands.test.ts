@@ -7,10 +7,10 @@ import { type Stack, startStack } from './support/stack.ts';
 const noRedis = { REDIS_URL: 'redis://127.0.0.1:9' };
 
 test.concurrent('check and plan find gaps without Redis, and write nothing', async () => {
-  const { all, left } = recentLoss();
+  const { all, left, lost } = recentLoss();
   await using stack = await startStack();
   await stack.fill({ primary: all, dr: left });
-  const before = await stack.compareRaw();
+  const { examples: _, ...before } = await stack.compareRaw();
 
   const check = await stack.run('check', [], noRedis);
   expect([check.code, check.stderr]).toEqual([1, '']);
@@ -29,32 +29,17 @@ test.concurrent('check and plan find gaps without Redis, and write nothing', asy
     2_000,
   );
 
-  expect(await stack.compareRaw()).toEqual(before);
+  expect(await stack.compareRaw()).toMatchObject(before);
   expect(before.onlyA).toBe(2_000);
   expect(await stack.state()).toBeUndefined();
 
-  await stack.fill({ dr: all.map((one) => onlyIn(one, left)) });
+  await stack.fill({ dr: lost });
   expect(await stack.compareRaw()).toEqual(noDifference);
   const clean = await stack.run('check', [], noRedis);
   expect([clean.code, clean.stderr]).toEqual([0, '']);
   expect(clean.stdout).toMatch(/^clean: primary → dr/);
   expect((await stack.run('plan', [], noRedis)).code).toBe(0);
 });
-
-/** The samples of a series that the others do not hold. */
-function onlyIn<
-  T extends { labels: Record<string, string>; timestamps: number[]; values: number[] },
->(one: T, others: readonly T[]): T {
-  const other = others.find(({ labels }) => labels['instance'] === one.labels['instance']);
-  const at = one.timestamps.flatMap((time, index) =>
-    other?.timestamps.includes(time) ? [] : [index],
-  );
-  return {
-    ...one,
-    timestamps: at.map((index) => one.timestamps[index] ?? 0),
-    values: at.map((index) => one.values[index] ?? 0),
-  };
-}
 
 test.concurrent('status and ready: unknown, paused with gaps, ready, and too old to say', async () => {
   const { all, left } = recentLoss();
@@ -142,14 +127,14 @@ test.concurrent('the doctor names what to mend', async () => {
   });
   const { code, stdout } = await stack.run('doctor');
   expect(code).toBe(1);
-  expect(stdout).toMatch(/^ok {5} primary: answers queries at http:\/\/127/m);
+  expect(stdout).toMatch(/^ok +primary: answers queries at http:\/\/127/m);
   expect(stdout).toMatch(/^advice dr: does not deduplicate: set -dedup\.minScrapeInterval/m);
   expect(stdout).toMatch(/^FAULT {2}both sites: deduplicate differently \(primary 1m, dr off\)/m);
   expect(stdout).toMatch(/^advice both sites: keep data for different times/m);
   expect(stdout).toMatch(
     /^advice both sites: QUERY_STEP is no multiple of the deduplication interval 1m/m,
   );
-  expect(stdout).toMatch(/^ok {5} Redis: \d\S+, append-only, noeviction/m);
+  expect(stdout).toMatch(/^ok +Redis: \d\S+, append-only, noeviction/m);
   const alone = await stack.run('doctor', ['--json'], noRedis);
   expect(alone.code).toBe(1);
   expect(JSON.parse(alone.stdout)).toContainEqual({
@@ -169,7 +154,7 @@ test.concurrent('the doctor is content with two that are alike', async () => {
   const fine = await stack.run('doctor');
   expect([fine.code, fine.stderr]).toEqual([0, '']);
   expect(fine.stdout).toMatch(
-    /^ok {5} direction: DNS record monitoring\.test answers 192\.0\.2\.1, the primary site$/m,
+    /^ok +direction: DNS record monitoring\.test answers 192\.0\.2\.1, the primary site$/m,
   );
   await stack.dns.set([]);
   const lost = await stack.run('doctor');

@@ -97,8 +97,8 @@ export async function checkGaps(
   const startedMs = context.now();
   const [active, primary, dr] = await Promise.all([
     context.resolveActive(),
-    view(context.sites.primary),
-    view(context.sites.dr),
+    view(context.sites.primary, context.signal),
+    view(context.sites.dr, context.signal),
   ]);
   const sites = { primary, dr };
   const seen = () => ({ atMs: startedMs, tookMs: context.now() - startedMs, active, sites });
@@ -123,10 +123,11 @@ export async function checkGaps(
   }
 }
 
-async function view(site: SiteDatabase): Promise<SiteView> {
+async function view(site: SiteDatabase, signal: AbortSignal | undefined): Promise<SiteView> {
   try {
-    return { healthy: true, observation: await site.observe() };
+    return { healthy: true, observation: await site.observe(signal) };
   } catch (error) {
+    if (signal?.aborted) throw error;
     return { healthy: false, url: site.url, reason: errorText(error) };
   }
 }

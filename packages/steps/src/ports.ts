@@ -31,7 +31,7 @@ export interface RowsRequest {
 export interface SiteDatabase {
   readonly site: Site;
   readonly url: string;
-  observe(): Promise<SiteObservation>;
+  observe(signal?: AbortSignal): Promise<SiteObservation>;
   tally(request: TallyRequest): AsyncIterable<SeriesTally>;
   prints(request: TallyRequest & { readonly slotMs: number }): Promise<Map<string, SeriesPrint>>;
   /** Values of a label, names of labels: lists that may be longer than the window's, or cut by the server. */
@@ -42,9 +42,9 @@ export interface SiteDatabase {
   counts(request: RowsRequest): Promise<Map<string, number>>;
   /** Distinct or not, in the order of the server, by series key. */
   timestamps(request: RowsRequest): Promise<Map<string, Float64Array>>;
-  makeVisible(): Promise<boolean>;
+  makeVisible(signal?: AbortSignal): Promise<boolean>;
   resetCache(): Promise<boolean>;
-  rejectedRows(): Promise<Map<string, number> | undefined>;
+  rejectedRows(signal?: AbortSignal): Promise<Map<string, number> | undefined>;
 }
 
 export interface Moved {

@@ -61,15 +61,15 @@ export async function repairChunk(chunk: Chunk, context: ChunkContext): Promise<
 /** How long an import can stay invisible to queries where a flush is not allowed: 11 s were measured at most. */
 const INVISIBLE_MS = 15_000;
 
-async function settleVisibility({ pair, wait, say }: ChunkContext): Promise<void> {
-  if (await pair.destination.makeVisible()) return;
+async function settleVisibility({ pair, wait, say, signal }: ChunkContext): Promise<void> {
+  if (await pair.destination.makeVisible(signal)) return;
   say(`waiting ${INVISIBLE_MS / 1000} s until an earlier try's samples are visible`);
   await wait(INVISIBLE_MS);
 }
 
 async function copyAndVerify(chunk: Chunk, context: ChunkContext): Promise<ChunkOutcome> {
   const { destination } = context.pair;
-  const before = await destination.rejectedRows();
+  const before = await destination.rejectedRows(context.signal);
   const broad = chunk.selectors.length === 1 ? chunk.selectors[0] : undefined;
   const empty = broad !== undefined && (await isEmpty(context, broad, chunk.window));
   const copied = empty
@@ -138,12 +138,12 @@ async function copyNative(
 async function mayCopyNative(
   selector: string,
   window: Window,
-  { pair, transfer, attempt }: ChunkContext,
+  { pair, transfer, attempt, signal }: ChunkContext,
 ): Promise<boolean> {
   if (attempt > 1 || window.toMs - window.fromMs < NATIVE_FROM_MS) return false;
   const sites: SiteObservation[] = await Promise.all([
-    pair.source.observe(),
-    pair.destination.observe(),
+    pair.source.observe(signal),
+    pair.destination.observe(signal),
   ]);
   const [source, destination] = sites.map(({ dedupMs }) => dedupMs);
   if (source === undefined || source === 0 || source !== destination) return false;
@@ -254,7 +254,7 @@ async function verify(
   let left = 0;
   for (const waitMs of LOOKS_MS) {
     await context.wait(waitMs);
-    await context.pair.destination.makeVisible();
+    await context.pair.destination.makeVisible(context.signal);
     left = await lacking();
     if (left === 0) {
       context.say('read back: both sides agree');
@@ -270,10 +270,10 @@ async function shortText(
   chunk: Chunk,
   left: number,
   before: ReadonlyMap<string, number> | undefined,
-  { pair }: ChunkContext,
+  { pair, signal }: ChunkContext,
 ): Promise<string> {
   const { destination } = pair;
-  const after = await destination.rejectedRows();
+  const after = await destination.rejectedRows(signal);
   const reasons = [...(after ?? [])]
     .map(([reason, count]) => [reason, count - (before?.get(reason) ?? 0)] as const)
     .filter(([, count]) => count > 0)

@@ -3,7 +3,6 @@ import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import { labelNames, labelValues } from './labels.ts';
 import { observe, readMetrics } from './observe.ts';
 import {
-  byName,
   counts,
   prints,
   type SeriesPrint,
@@ -33,8 +32,8 @@ export class VictoriaMetrics {
     return this.endpoint.url;
   }
 
-  observe(): Promise<SiteObservation> {
-    return observe(this.endpoint);
+  observe(signal?: AbortSignal): Promise<SiteObservation> {
+    return observe(this.endpoint, signal);
   }
 
   tally(request: TallyRequest): AsyncIterable<SeriesTally> {
@@ -43,12 +42,6 @@ export class VictoriaMetrics {
 
   prints(request: TallyRequest & { readonly slotMs: number }): Promise<Map<string, SeriesPrint>> {
     return prints(this.endpoint, request);
-  }
-
-  byName(
-    request: Omit<TallyRequest, 'stepMs'>,
-  ): Promise<Map<string, { series: number; samples: number }>> {
-    return byName(this.endpoint, request);
   }
 
   totalSamples(request: Omit<TallyRequest, 'stepMs'>): Promise<number> {
@@ -76,8 +69,8 @@ export class VictoriaMetrics {
    * Asks for what was imported to become visible to queries at once. False where the server (or a proxy before it)
    * does not allow it: then it takes up to about 12 s, longest for new series (measured).
    */
-  async makeVisible(): Promise<boolean> {
-    if (this.#canFlush) this.#canFlush = await this.#internal('/internal/force_flush');
+  async makeVisible(signal?: AbortSignal): Promise<boolean> {
+    if (this.#canFlush) this.#canFlush = await this.#internal('/internal/force_flush', signal);
     return this.#canFlush;
   }
 
@@ -90,8 +83,8 @@ export class VictoriaMetrics {
   }
 
   /** Counters of rows that the server accepted and threw away, by reason; undefined where `/metrics` is not served. */
-  async rejectedRows(): Promise<Map<string, number> | undefined> {
-    const metrics = await readMetrics(this.endpoint);
+  async rejectedRows(signal?: AbortSignal): Promise<Map<string, number> | undefined> {
+    const metrics = await readMetrics(this.endpoint, signal);
     if (!metrics) return undefined;
     const rejected = new Map<string, number>();
     for (const [name, value] of metrics) {
@@ -109,9 +102,9 @@ export class VictoriaMetrics {
     return this.endpoint.close();
   }
 
-  async #internal(path: string): Promise<boolean> {
+  async #internal(path: string, signal?: AbortSignal): Promise<boolean> {
     try {
-      await this.endpoint.text({ act: 'control', method: 'GET', path });
+      await this.endpoint.text({ act: 'control', method: 'GET', path, signal });
       return true;
     } catch (error) {
       if (error instanceof VmSyncError && error.kind === 'final') return false;

@@ -15,12 +15,13 @@ const HEALTH_SILENCE_MS = 10_000;
  * asked: it answers 200 also where queries do not work, and proxies often do not route it. Throws when the site
  * cannot answer a query.
  */
-export async function observe(endpoint: Endpoint): Promise<SiteObservation> {
+export async function observe(endpoint: Endpoint, signal?: AbortSignal): Promise<SiteObservation> {
   const text = await endpoint.text({
     act: 'query',
     method: 'POST',
     path: '/api/v1/query',
     form: new URLSearchParams({ query: '1', nocache: '1', timeout: '5s' }),
+    signal,
     silenceMs: HEALTH_SILENCE_MS,
   });
   if (!Scalar.safeParse(jsonOrNothing(text)).success) {
@@ -29,7 +30,7 @@ export async function observe(endpoint: Endpoint): Promise<SiteObservation> {
       : 'something else than a query result';
     throw endpoint.strange('query', what);
   }
-  const metrics = await readMetrics(endpoint);
+  const metrics = await readMetrics(endpoint, signal);
   const started = metrics?.get('process_start_time_seconds');
   const flag = (name: string) => metrics?.get(`flag ${name}`);
   const readOnly = metrics?.get('vm_storage_is_read_only');
@@ -47,13 +48,17 @@ export async function observe(endpoint: Endpoint): Promise<SiteObservation> {
  * The samples of `/metrics` that vm-sync uses: `name` for a plain metric (summed over its labels), `flag NAME` for the
  * value of a flag. Undefined where the page is not served (proxies, cluster version).
  */
-export async function readMetrics(endpoint: Endpoint): Promise<Map<string, string> | undefined> {
+export async function readMetrics(
+  endpoint: Endpoint,
+  signal?: AbortSignal,
+): Promise<Map<string, string> | undefined> {
   let page: string;
   try {
     page = await endpoint.text({
       act: 'metrics',
       method: 'GET',
       path: '/metrics',
+      signal,
       silenceMs: HEALTH_SILENCE_MS,
     });
   } catch (error) {

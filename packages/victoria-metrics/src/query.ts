@@ -75,29 +75,6 @@ function withMatcher(selector: string, matcher: string): string {
   return at < 0 ? `${selector}{${matcher}}` : `${selector.slice(0, at)},${matcher}}`;
 }
 
-/** How many series and samples each metric name has in the window; names without samples are absent. */
-export async function byName(
-  endpoint: Endpoint,
-  request: Omit<TallyRequest, 'stepMs'>,
-): Promise<Map<string, { series: number; samples: number }>> {
-  const stepMs = request.window.toMs - request.window.fromMs;
-  const counted = `count_over_time(${request.selector}[${duration(stepMs)}]) keep_metric_names`;
-  const names = new Map<string, { series: number; samples: number }>();
-  for (const [what, aggregate] of [
-    ['samples', 'sum'],
-    ['series', 'count'],
-  ] as const) {
-    const query = `${aggregate}(${counted}) by (__name__)`;
-    for await (const { labels, values } of queryRange(endpoint, query, { ...request, stepMs })) {
-      const name = labels['__name__'] ?? '';
-      const entry = names.get(name) ?? { series: 0, samples: 0 };
-      entry[what] = wholeNumber(endpoint, values[0]?.[1] ?? '');
-      names.set(name, entry);
-    }
-  }
-  return names;
-}
-
 /** How many samples the window holds in all. */
 export async function totalSamples(
   endpoint: Endpoint,

@@ -25,7 +25,7 @@ const calls: Record<string, (database: VictoriaMetrics, signal?: AbortSignal) =>
     observe: (database) => database.observe(),
     tally: (database, signal) => collect(database.tally({ ...tallyRequest, signal })),
     prints: (database, signal) => database.prints({ ...tallyRequest, slotMs: minute, signal }),
-    byName: (database, signal) => database.byName({ ...tallyRequest, signal }),
+    counts: (database, signal) => database.counts({ selectors: [everything], window, signal }),
     totalSamples: (database, signal) => database.totalSamples({ ...tallyRequest, signal }),
     timestamps: (database, signal) =>
       database.timestamps({ selectors: [everything], window, signal }),

@@ -139,6 +139,30 @@ describe('hostile labels', () => {
     },
   );
 
+  describe.each(vmVersions)('lists, %s', (version) => {
+    const database = () => client((sources[vmVersions.indexOf(version)] as VmServer).url);
+
+    test.each(names)('values of a label named %j', async (name) => {
+      const selector = formatSelector([
+        { label: '__name__', operator: '=', value: 'hostile_label' },
+        { label: name, operator: '!=', value: '' },
+      ]);
+      expect(await database().labelValues(name, { selector, window })).toEqual(['x']);
+    });
+
+    test('values and names of a selection', async () => {
+      const selector = '{__name__="hostile_value"}';
+      const found = await database().labelValues('value', { selector, window });
+      expect(found.sort()).toEqual([...values].sort());
+      expect((await database().labelNames({ selector, window })).sort()).toEqual([
+        '__name__',
+        'value',
+      ]);
+      const nobody = { selector: '{__name__="nobody"}', window };
+      expect(await database().labelValues('value', nobody)).toEqual([]);
+    });
+  });
+
   test('two versions know the same series by the same key', async () => {
     const keys = await Promise.all(
       sources.map(async (vm) => {

@@ -61,7 +61,7 @@ test.each([
 ])('%s: memory does not grow with the answer', async (kind, parts, expected) => {
   const { result, grownMb } = await measure(kind, await database(parts));
   if (expected !== undefined) expect(result).toBe(expected);
-  expect(grownMb).toBeLessThan(150);
+  expect(grownMb).toBeLessThan(90);
 });
 
 function* endlessly(beginning: string): Generator<string> {

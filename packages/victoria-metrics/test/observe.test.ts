@@ -32,13 +32,13 @@ describe.each(vmVersions)('what a site says of itself, %s', (version) => {
     expect(Math.abs((seen.startedMs ?? 0) - before)).toBeLessThan(minute);
   });
 
-  test.each([
+  test.each<[string, number]>([
     ['1', 31 * 24 * hour],
     ['3', 93 * 24 * hour],
     ['2w', 14 * 24 * hour],
     ['100y', 100 * 365 * 24 * hour],
     // Newer versions only; they also write their default so.
-    ...(version === 'newest' ? [['6M', 6 * 31 * 24 * hour] as const] : []),
+    ...(version === 'newest' ? [['6M', 6 * 31 * 24 * hour] as [string, number]] : []),
   ])('a retention of %s', async (retention, retentionMs) => {
     const vm = await start({ retention });
     expect(await client(vm.url).observe()).toMatchObject({ retentionMs, dedupMs: 0 });

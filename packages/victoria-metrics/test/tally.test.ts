@@ -1,4 +1,4 @@
-import { seriesKey } from '@vm-sync/core';
+import { formatSelector, selectorOf, seriesKey } from '@vm-sync/core';
 import {
   makeSeries,
   type Series,
@@ -113,32 +113,28 @@ describe.each(vmVersions)('counts, %s', (version) => {
     const database = client(vm.url);
     expect(await collect(database.tally({ ...request, stepMs }))).toEqual([]);
     expect(await database.totalSamples(request)).toBe(0);
-    expect(await database.byName(request)).toEqual(new Map());
+    const rows = { selectors: [request.selector], window: request.window };
+    expect(await database.counts(rows)).toEqual(new Map());
     expect(await database.prints({ ...request, stepMs, slotMs: 15_000 })).toEqual(new Map());
     expect(
       await database.timestamps({ selectors: [request.selector], window: request.window }),
     ).toEqual(new Map());
   });
 
-  test('samples and series by metric name', async () => {
+  test('counts of every series, each once, through any number of overlapping selectors', async () => {
     const database = client(vm.url);
-    const found = await database.byName({ selector: '{__name__!=""}', window });
-    const samples = (some: Series[]) =>
-      some
-        .flatMap((series) => countsOf(series, window, hour))
-        .reduce((sum, count) => sum + count, 0);
-    const series = (some: Series[]) =>
-      some.filter((one) => countsOf(one, window, hour)[0] !== 0).length;
-    expect(found).toEqual(
-      new Map([
-        ['edge', { series: series(edges), samples: samples(edges) }],
-        ['ragged', { series: series(raggedSeries), samples: samples(raggedSeries) }],
-        ['regular', { series: 3, samples: 3 * 240 }],
-      ]),
+    const known = [...edges, ...raggedSeries].filter((one) => countsOf(one, window, hour)[0] !== 0);
+    const expected = new Map(
+      known.map((one) => [seriesKey(one.labels), countsOf(one, window, hour)[0]]),
     );
-    expect(await database.byName({ selector: '{__name__=""}', window })).toEqual(
-      new Map([['', { series: 1, samples: 1 }]]),
-    );
+    const exact = known.map((one) => formatSelector(selectorOf(one.labels)));
+    // More text than one query may have (16 KiB), so that it is asked in several.
+    const many = Array.from({ length: 40 }, () => exact).flat();
+    const found = await database.counts({
+      selectors: ['{__name__=~"edge|ragged"}', ...many],
+      window,
+    });
+    expect(found).toEqual(expected);
   });
 
   test('whoever stops listening in the middle leaves nothing behind', async () => {

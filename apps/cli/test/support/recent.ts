@@ -1,9 +1,9 @@
-import { makeSeries, type Series } from '@vm-sync/testkit';
+import { filterSamples, makeSeries, type Series } from '@vm-sync/testkit';
 import { lastMinuteMs, minute, without } from './data.ts';
 
-export type Loss = { all: Series[]; left: Series[] };
+export type Loss = { all: Series[]; left: Series[]; lost: Series[] };
 
-/** One sample a minute up to now, and the same without those of between `from` and `to` minutes ago. */
+/** One sample a minute up to now, the same without those of between `from` and `to` minutes ago, and these. */
 export function recentLoss({
   count = 100,
   minutes = 60,
@@ -26,5 +26,10 @@ export function recentLoss({
     stepMs: minute,
     labels,
   });
-  return { all, left: without(all, nowMs - from * minute, nowMs - to * minute) };
+  const [fromMs, toMs] = [nowMs - from * minute, nowMs - to * minute];
+  return {
+    all,
+    left: without(all, fromMs, toMs),
+    lost: filterSamples(all, (at) => at > fromMs && at <= toMs),
+  };
 }
