@@ -51,7 +51,7 @@ const cases: Record<string, Case> = {
 };
 
 test.concurrent('a site that answers badly makes every check unknown, and READY is withdrawn', {
-  timeout: 120_000,
+  timeout: 180_000,
 }, async () => {
   const { all } = recentLoss();
   await using stack = await startStack({

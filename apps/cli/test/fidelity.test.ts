@@ -83,13 +83,13 @@ test.concurrent.each([
     expect(await stack.compareRaw()).toEqual(noDifference);
     const chunks = await stack.chunks();
     // Metrics of several series are named as a whole; a series alone is repaired by difference.
-  const whole = chunks.filter(
-    ({ order: { chunk } }) =>
-      chunk.selectors.length === 1 && chunk.window.toMs - chunk.window.fromMs >= 2 * hour,
-  );
-  expect(whole.length).toBeGreaterThanOrEqual(3);
+    const whole = chunks.filter(
+      ({ order: { chunk } }) =>
+        chunk.selectors.length === 1 && chunk.window.toMs - chunk.window.fromMs >= 2 * hour,
+    );
+    expect(whole.length).toBeGreaterThanOrEqual(3);
     for (const { result, log } of whole) {
-        expect(result).toMatchObject({ mode: 'native', outcome: 'repaired' });
+      expect(result).toMatchObject({ mode: 'native', outcome: 'repaired' });
       expect(log.join('\n')).toMatch(/copied \d+ samples as native blocks/);
     }
     expect((await stack.state())?.samples_synced).toBeGreaterThan(0);

@@ -19,6 +19,23 @@ test.concurrent('Redis wiped in the middle of a run: the schedule comes back, no
   expect(await stack.compareRaw()).toEqual(noDifference);
 });
 
+test.concurrent('Redis wiped in the middle of a check', async () => {
+  const { all } = recentLoss();
+  await using stack = await startStack({ dr: { proxy: true } });
+  const { proxy } = stack.dr;
+  await stack.fill({ primary: all, dr: all });
+  const scheduler = stack.spawn('scheduler');
+  await stack.untilReady();
+  proxy.setFault({ kind: 'delay', path: '/query_range', ms: 1_500 });
+  const before = proxy.requests.length;
+  await until('a check that waits', () =>
+    proxy.requests.slice(before).some(({ path }) => path.endsWith('/query_range')),
+  );
+  await stack.redis.flushAll();
+  proxy.setFault(null);
+  await scheduler.untilLog(/Redis has been wiped/);
+});
+
 test.concurrent('Redis killed for some seconds in the middle of a run', async () => {
   const { all, left } = recentLoss();
   await using stack = await startStack({ dr: { version: 'newest' } });

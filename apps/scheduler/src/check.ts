@@ -1,4 +1,13 @@
-import { afterCheck, type CheckReport, requestBackfill } from '@vm-sync/core';
+import {
+  afterCheck,
+  type CheckReport,
+  directionFrom,
+  directionKey,
+  type RecentRepair,
+  requestBackfill,
+  SITES,
+  type SyncState,
+} from '@vm-sync/core';
 import { CHECK_OPTIONS, type CheckOrder, type Status } from '@vm-sync/queue';
 import { resolveActiveSite } from '@vm-sync/runtime';
 import { type CheckResult, checkGaps } from '@vm-sync/steps';
@@ -9,8 +18,8 @@ import { checkSettings } from './settings.ts';
 import { emit } from './tell.ts';
 
 /**
- * After a wiped Redis, samples that an unknown worker imported a moment ago may still be invisible; they would be
- * copied a second time.
+ * A worker whose job was wiped away goes on until its lock cannot be renewed; what it imports meanwhile would be copied
+ * a second time.
  */
 const AFTER_WIPE_MS = 15_000;
 
@@ -26,7 +35,9 @@ export async function runCheck(
 ): Promise<string> {
   const { config, log, databases, memory, runs } = context;
   const { state: remembered, redisWasWiped } = await memory.load();
-  const before = order.backfill ? requestBackfill(remembered, order.backfill) : remembered;
+  const lost = redisWasWiped ? lostRepairs(remembered, Date.now() + AFTER_WIPE_MS) : [];
+  const kept = withRepairs(remembered, lost);
+  const before = order.backfill ? requestBackfill(kept, order.backfill) : kept;
   if (redisWasWiped) log.warn('Redis has been wiped; work in progress is planned again');
   let work = NO_WORK;
   let failed = new FailedChunks(NO_WORK);
@@ -38,8 +49,9 @@ export async function runCheck(
       setAside: async (direction) => {
         work = await runs.openWork(direction);
         failed = new FailedChunks(work);
-        if (redisWasWiped && !(await databases[direction.destination].makeVisible())) {
+        if (lost.length > 0) {
           await pause(AFTER_WIPE_MS, signal);
+          await databases[direction.destination].makeVisible();
         }
         return failed;
       },
@@ -52,12 +64,33 @@ export async function runCheck(
   for (const event of [...result.events, ...events]) await emit(context, event);
   await retryFailed(context, result, work, failed, before.startedMs);
   await startRun(context, result, work, job);
+  if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);
   await context.store.saveStatus(statusOf(context, result.report, state));
   const text = describe(result.report, order.cause, state.consecutiveClean);
   log.info({ outcome: result.report.outcome, tookMs: result.report.tookMs }, text);
   return text;
 }
+
+/**
+ * Runs that were wiped away never settle, but may have copied something a moment ago: what was unproven then is proven
+ * only when it has certainly been written to disk, and looked at again when its destination restarts.
+ */
+const lostRepairs = ({ marks }: SyncState, settledMs: number): RecentRepair[] =>
+  DIRECTIONS.flatMap((direction) =>
+    (marks[direction]?.unproven ?? []).map((window) => ({ direction, window, settledMs })),
+  );
+
+/** Repairs of the same windows are known once, with the later time. */
+function withRepairs(state: SyncState, repairs: readonly RecentRepair[]): SyncState {
+  const keyOf = ({ direction, window }: RecentRepair) =>
+    `${direction} ${window.fromMs} ${window.toMs}`;
+  const known = new Set(repairs.map(keyOf));
+  const others = state.recentRepairs.filter((repair) => !known.has(keyOf(repair)));
+  return { ...state, recentRepairs: [...others, ...repairs] };
+}
+
+const DIRECTIONS = SITES.map((site) => directionKey(directionFrom(site)));
 
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {

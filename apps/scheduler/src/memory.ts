@@ -4,7 +4,10 @@ import { type Logger, readStateFile, setStateFileAside, writeStateFile } from '@
 
 export interface Remembered {
   readonly state: SyncState;
-  /** True when Redis knows nothing although the state file does: it was wiped, and work may have been lost with it. */
+  /**
+   * True when Redis knew nothing although the state file does: it was wiped, and work may have been lost with it. Stays
+   * so until `forgetWipe`.
+   */
   readonly redisWasWiped: boolean;
 }
 
@@ -13,6 +16,8 @@ export class Memory {
   readonly #store: Store;
   readonly #file: string;
   readonly #log: Logger;
+  #redisWasWiped = false;
+  #nameOfRedis: string | undefined;
 
   constructor(store: Store, file: string, log: Logger) {
     this.#store = store;
@@ -21,15 +26,25 @@ export class Memory {
   }
 
   async load(): Promise<Remembered> {
+    const name = await this.#store.name();
     const [inRedis, inFile] = await Promise.all([this.#store.loadState(), this.#fromFile()]);
     const state = newer(inRedis, inFile) ?? EMPTY_STATE;
-    return { state, redisWasWiped: inRedis === undefined && inFile !== undefined };
+    // Also a Redis that was wiped while a check ran, and has been given that check's state since.
+    if (this.#nameOfRedis !== undefined && this.#nameOfRedis !== name) this.#redisWasWiped = true;
+    if (inRedis === undefined && inFile !== undefined) this.#redisWasWiped = true;
+    this.#nameOfRedis = name;
+    return { state, redisWasWiped: this.#redisWasWiped };
   }
 
   /** The file first: it is what outlives the other. */
   async save(state: SyncState): Promise<void> {
     await writeStateFile(this.#file, state);
     await this.#store.saveState(state);
+  }
+
+  /** To be called when what was lost has been planned again. */
+  forgetWipe(): void {
+    this.#redisWasWiped = false;
   }
 
   async #fromFile(): Promise<SyncState | undefined> {

@@ -68,7 +68,12 @@ interface Checked {
  * listed per direction: `proven` lack nothing on the destination of that direction, `damaged` do.
  */
 export type CheckReport =
-  | (Checked & { readonly outcome: 'unknown'; readonly reason: string })
+  | (Checked & {
+      readonly outcome: 'unknown';
+      readonly reason: string;
+      /** True when a site could not be asked: writers may not have reached it either. */
+      readonly siteFailed: boolean;
+    })
   | (Checked & {
       readonly outcome: 'clean' | 'gaps';
       readonly direction: Direction;

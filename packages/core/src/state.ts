@@ -1,5 +1,5 @@
 import type { SyncEvent } from './event.ts';
-import { type History, unsurveyed, withoutProven } from './history.ts';
+import { type History, nextPass, unsurveyed, withoutProven } from './history.ts';
 import { advance, firstMark, giveUpBefore, type Mark, reopen } from './mark.ts';
 import type { CheckReport, SettledRun, SiteObservation } from './report.ts';
 import {
@@ -10,7 +10,15 @@ import {
   reverse,
   type Site,
 } from './site.ts';
-import { alignUpMs, formatWindow, subtractWindows, type Window } from './window.ts';
+import {
+  alignDownMs,
+  alignUpMs,
+  formatWindow,
+  makeWindow,
+  subtractWindows,
+  type Window,
+  windowOrNothing,
+} from './window.ts';
 
 /** A repaired window, kept until the destination has certainly written it to disk. */
 export interface RecentRepair {
@@ -40,6 +48,8 @@ export interface SyncState {
   readonly history: Readonly<Record<DirectionKey, History | null>>;
   readonly recentRepairs: readonly RecentRepair[];
   readonly startedMs: Readonly<Record<Site, number | null>>;
+  /** When a site was last seen unable to answer: samples from around then may be missing, and are not settled yet. */
+  readonly doubtMs: number | null;
   readonly episode: Episode | null;
   /** Why READY is not said; empty when it is. */
   readonly reasons: readonly string[];
@@ -58,6 +68,7 @@ export const EMPTY_STATE: SyncState = {
   history: { 'primary-to-dr': null, 'dr-to-primary': null },
   recentRepairs: [],
   startedMs: { primary: null, dr: null },
+  doubtMs: null,
   episode: null,
   reasons: ['no check has been made yet'],
 };
@@ -122,21 +133,24 @@ export function beforeCheck(
         events.push({ kind: 'mark-started', sinceMs: marks[key].sinceMs });
       }
     }
-    history[key] ??= unsurveyed(marks[key].sinceMs);
+    history[key] ??= unsurveyed(now.nowMs, marks[key].sinceMs);
     // On the grid: what is left of a bucket that the edge cuts could never be compared, nor be called proven.
     const edgeMs = alignUpMs(retentionEdgeMs(now.nowMs, now.observations), now.stepMs);
     marks[key] = giveUpBefore(marks[key], edgeMs);
+    history[key] = withoutProven(history[key], listed(windowOrNothing(0, edgeMs)));
   }
 
   const startedMs = { ...state.startedMs };
   let recentRepairs = state.recentRepairs.filter(
     (repair) => now.nowMs - repair.settledMs < REPAIR_MEMORY_MS,
   );
+  let restarted = false;
   for (const { site, startedMs: started } of now.observations) {
     const before = startedMs[site];
     if (started === undefined) continue;
     startedMs[site] = started;
     if (before === null || before === started) continue;
+    restarted = true;
     const key = directionKey(reverse(directionFrom(site)));
     const forgotten = recentRepairs.filter((repair) => repair.direction === key);
     if (forgotten.length === 0) continue;
@@ -147,8 +161,17 @@ export function beforeCheck(
     );
     events.push({ kind: 'repairs-reopened', site, windows: forgotten.length });
   }
+  const lookBackFromMs = alignDownMs(now.horizonMs - now.queryWindowMs, now.stepMs);
+  for (const key of DIRECTION_KEYS) {
+    const before = history[key];
+    history[key] = before && nextPass(before, { nowMs: now.nowMs, lookBackFromMs, restarted });
+  }
   return { state: { ...state, marks, history, startedMs, recentRepairs }, events };
 }
+
+const listed = <T>(one: T | undefined): T[] => (one === undefined ? [] : [one]);
+
+const DIRECTION_KEYS = ['primary-to-dr', 'dr-to-primary'] as const;
 
 /** What a check's result makes of the state, and what is told of it. READY is decided here and nowhere else. */
 export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: number): Step {
@@ -165,11 +188,17 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
   }
   const common = { ...state, lastCheckMs: report.atMs, activeSite: active };
   if (report.outcome === 'unknown') {
-    if (state.lastError !== report.reason) {
+    if (withoutNumbers(state.lastError ?? '') !== withoutNumbers(report.reason)) {
       events.push({ kind: 'check-unknown', reason: report.reason });
     }
     return withdraw(
-      { ...common, consecutiveClean: 0, lastError: report.reason, reasons: [report.reason] },
+      {
+        ...common,
+        consecutiveClean: 0,
+        lastError: report.reason,
+        doubtMs: report.siteFailed ? report.atMs + report.tookMs : state.doubtMs,
+        reasons: [report.reason],
+      },
       events,
     );
   }
@@ -211,6 +240,9 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
   }
   return { state: { ...next, failbackReady: true, reasons: [] }, events };
 }
+
+/** "after 31.2 seconds" and "after 30.9 seconds" are the same reason, told once. */
+const withoutNumbers = (reason: string): string => reason.replaceAll(/\d+(?:\.\d+)?/g, '#');
 
 type KnownReport = Exclude<CheckReport, { outcome: 'unknown' }>;
 
@@ -261,7 +293,13 @@ function whyNotReady(
     reasons.push(
       `the sites differ before this vm-sync's first check, in ${formatWindow(first)}${days}: run ${command}`,
     );
-  } else if (!complete) reasons.push('the time before the first check is still being surveyed');
+  } else if (!complete) reasons.push('what is older than QUERY_WINDOW is still being surveyed');
+  if (state.doubtMs !== null && report.horizonMs < state.doubtMs) {
+    const until = new Date(state.doubtMs).toISOString();
+    reasons.push(
+      `a site could not be asked until ${until}: samples of that time have not settled yet`,
+    );
+  }
   if (state.consecutiveClean < cleanChecks) {
     reasons.push(`${state.consecutiveClean} of ${cleanChecks} clean checks in a row`);
   }
@@ -297,21 +335,21 @@ export function afterRun(state: SyncState, run: SettledRun): SyncState {
 
 /**
  * Makes a named range due in the direction of the active site, so that the next checks prove and repair it: a backfill.
- * A range that reaches the mark's beginning moves it there. Unchanged when no check has found a direction yet.
+ * A range from before the mark's beginning moves it there, with everything between: what is proven stays in one piece.
+ * Unchanged when no check has found a direction yet.
  */
 export function requestBackfill(state: SyncState, window: Window): SyncState {
   if (state.activeSite === 'unknown') return state;
   const key = directionKey(directionFrom(state.activeSite));
   const mark = state.marks[key];
   if (!mark) return state;
-  const reopened = reopen(mark, [window]);
-  const sinceMs =
-    window.toMs >= mark.sinceMs ? Math.min(mark.sinceMs, window.fromMs) : mark.sinceMs;
+  const older = window.fromMs < mark.sinceMs;
+  const due = older ? makeWindow(window.fromMs, Math.max(window.toMs, mark.sinceMs)) : window;
+  const sinceMs = Math.min(mark.sinceMs, window.fromMs);
   return {
     ...state,
-    failbackReady: false,
     consecutiveClean: 0,
-    marks: { ...state.marks, [key]: { ...reopened, sinceMs } },
+    marks: { ...state.marks, [key]: { ...reopen(mark, [due]), sinceMs } },
   };
 }
 

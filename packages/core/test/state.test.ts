@@ -65,7 +65,7 @@ function check(state: SyncState, options: CheckOptions): Step {
   const common = { atMs: nowMs, tookMs: 5, active, sites: { primary: undefined, dr: undefined } };
   if (outcome === 'unknown') {
     const reason = options.reason ?? 'a site does not answer';
-    return afterCheck(state, { ...common, outcome, reason }, cleanChecks);
+    return afterCheck(state, { ...common, outcome, reason, siteFailed: true }, cleanChecks);
   }
   const direction = directionFrom(source);
   const key = directionKey(direction);
@@ -304,9 +304,17 @@ describe('a backfill', () => {
   test('makes its range due, and READY waits for it', () => {
     const window = makeWindow(mark.sinceMs - 10 * stepMs, mark.sinceMs - 5 * stepMs);
     const asked = requestBackfill(ready, window);
-    expect(asked).toMatchObject({ failbackReady: false, consecutiveClean: 0 });
-    expect(asked.marks['primary-to-dr']).toEqual({ ...mark, unproven: [window] });
+    expect(asked).toMatchObject({ consecutiveClean: 0 });
+    // With all that lies between: what is proven stays in one piece.
+    expect(asked.marks['primary-to-dr']).toEqual({
+      ...mark,
+      sinceMs: window.fromMs,
+      unproven: [makeWindow(window.fromMs, mark.sinceMs)],
+    });
     expect(asked.marks['dr-to-primary']).toEqual(ready.marks['dr-to-primary']);
+    const first = cleanFor(asked, 1, startMs + 10 ** 6);
+    expect(first.state.failbackReady).toBe(false);
+    expect(kinds(first)).toEqual(['ready-withdrawn']);
     const again = cleanFor(asked, 3, startMs + 10 ** 6);
     expect(again.state.failbackReady).toBe(true);
   });
@@ -318,6 +326,12 @@ describe('a backfill', () => {
       sinceMs: window.fromMs,
       unproven: [window],
     });
+  });
+
+  test('of proven time makes only that due', () => {
+    const window = makeWindow(mark.sinceMs + stepMs, mark.sinceMs + 2 * stepMs);
+    const asked = requestBackfill(ready, window).marks['primary-to-dr'];
+    expect(asked).toEqual({ ...mark, unproven: [window] });
   });
 
   test('without a direction changes nothing', () => {
@@ -489,4 +503,55 @@ test('every event has one sentence; people are told of gaps, repairs and readine
     ]
   `);
   expect(told.filter(({ notify }) => notify).length).toBe(4);
+});
+
+describe('history', () => {
+  const begun = (restartedMs: number, nowMs: number, state: SyncState): History => {
+    const observations = [observed('primary', 1_000), observed('dr', restartedMs)];
+    const now = { nowMs, horizonMs: nowMs - stepMs, direction: directionFrom('primary') } as const;
+    const step = beforeCheck(state, { ...now, observations, queryWindowMs, stepMs });
+    return step.state.history['primary-to-dr'] as History;
+  };
+  const ready = cleanFor(EMPTY_STATE, 4, startMs).state;
+  const known = { ...ready, startedMs: { primary: 1_000, dr: 2_000 } };
+  const done: History = {
+    begunMs: startMs,
+    surveyedFromMs: 0,
+    passDone: true,
+    complete: true,
+    differing: [],
+  };
+  const surveyed = { ...known, history: { 'primary-to-dr': done, 'dr-to-primary': done } };
+  const nowMs = startMs + 10 * 60_000;
+
+  test('is surveyed anew, and READY waits for it, when a database restarted', () => {
+    expect(begun(2_000, nowMs, surveyed)).toEqual(done);
+    expect(begun(3_000, nowMs, surveyed)).toMatchObject({
+      begunMs: nowMs,
+      surveyedFromMs: nowMs - stepMs - queryWindowMs,
+      passDone: false,
+      complete: false,
+    });
+  });
+
+  test('is looked at again every hour, without taking READY back', () => {
+    expect(begun(2_000, startMs + 59 * 60_000, surveyed)).toEqual(done);
+    const again = begun(2_000, startMs + 60 * 60_000, surveyed);
+    expect(again).toMatchObject({ passDone: false, complete: true });
+    expect(again.surveyedFromMs).toBeGreaterThan(0);
+  });
+});
+
+test('after a site could not be asked READY waits until that time has settled', () => {
+  const ready = cleanFor(EMPTY_STATE, 4, startMs);
+  expect(ready.state.failbackReady).toBe(true);
+  const downMs = startMs + 10 * stepMs;
+  const down = check(ready.state, { nowMs: downMs, outcome: 'unknown' });
+  expect(down.state.doubtMs).toBe(downMs + 5);
+  // Many clean checks, but their horizon lies before the failure.
+  const soon = cleanFor(down.state, 5, downMs + 1_000);
+  expect(soon.state.failbackReady).toBe(false);
+  expect(soon.state.reasons.join()).toContain('have not settled yet');
+  const later = cleanFor(soon.state, 1, downMs + 3 * stepMs);
+  expect(later.state.failbackReady).toBe(true);
 });

@@ -12,7 +12,9 @@ const window: z.ZodType<Window> = z
 
 const mark = z.object({ sinceMs: ms, throughMs: ms, unproven: z.array(window) });
 const history = z.object({
+  begunMs: ms,
   surveyedFromMs: ms,
+  passDone: z.boolean(),
   complete: z.boolean(),
   differing: z.array(window),
 });
@@ -33,6 +35,7 @@ export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   history: perDirection(history),
   recentRepairs: z.array(z.object({ direction: directionKey, window, settledMs: ms })),
   startedMs: z.object({ primary: ms.nullable(), dr: ms.nullable() }),
+  doubtMs: ms.nullable(),
   episode: z
     .object({ sinceMs: ms, direction: directionKey, samplesRepaired: z.number().min(0) })
     .nullable(),

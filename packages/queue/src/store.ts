@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { SyncState } from '@vm-sync/core';
 import type { z } from 'zod';
 import type { connect } from './connection.ts';
@@ -6,6 +7,7 @@ import { EventRecord, RunRecord, Status, SyncStateSchema } from './schemas.ts';
 type Client = ReturnType<typeof connect>;
 
 const KEYS = {
+  name: '{vmsync}:name',
   state: '{vmsync}:state',
   status: '{vmsync}:status',
   runs: '{vmsync}:runs',
@@ -32,6 +34,12 @@ export class Store {
 
   async saveState(state: SyncState): Promise<void> {
     await this.#redis.set(KEYS.state, JSON.stringify(state));
+  }
+
+  /** A name that this Redis is given at first sight and keeps until it is wiped. */
+  async name(): Promise<string> {
+    await this.#redis.set(KEYS.name, randomUUID(), 'NX');
+    return (await this.#redis.get(KEYS.name)) ?? this.name();
   }
 
   loadStatus(): Promise<Status | undefined> {

@@ -40,11 +40,18 @@ const full: SyncState = {
     'dr-to-primary': null,
   },
   history: {
-    'primary-to-dr': { surveyedFromMs: 0, complete: true, differing: [window] },
+    'primary-to-dr': {
+      begunMs: 5,
+      surveyedFromMs: 0,
+      passDone: true,
+      complete: true,
+      differing: [window],
+    },
     'dr-to-primary': null,
   },
   recentRepairs: [{ direction: 'primary-to-dr', window, settledMs: 5 }],
   startedMs: { primary: 1, dr: null },
+  doubtMs: 7,
   episode: { sinceMs: 1, direction: 'primary-to-dr', samplesRepaired: 7 },
   reasons: ['näme'],
 };

@@ -1,4 +1,5 @@
 import { Resolver } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import { type ActiveSite, activeSiteFromDns, type DnsAnswer } from '@vm-sync/core';
 import type { ActiveConfig } from './config.ts';
 
@@ -25,6 +26,7 @@ const SAID: Record<string, string> = {
 async function lookUp({
   record,
   server,
+  addressOf,
 }: Extract<ActiveConfig, { by: 'dns' }>): Promise<DnsAnswer> {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });
   try {
@@ -34,8 +36,10 @@ async function lookUp({
       resolver.resolve6(record),
     ]);
     const addresses = families.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-    const codes = families.flatMap((one) =>
-      one.status === 'rejected' ? [codeOf(one.reason)] : [],
+    // A family that neither site has an address of may be refused by the server, as some do.
+    const used = Object.values(addressOf).map((address) => (isIP(address) === 6 ? 1 : 0));
+    const codes = families.flatMap((one, family) =>
+      one.status === 'rejected' && used.includes(family as 0 | 1) ? [codeOf(one.reason)] : [],
     );
     // One family without an answer may hide the other site's address: that is not evidence.
     const failure = codes.find((code) => !ABSENT.has(code)) ?? (addresses.length === 0 && codes[0]);

@@ -31,6 +31,7 @@ import {
   type SiteView,
   type SyncEvent,
   type SyncState,
+  seriesKey,
   settledThroughMs,
   subtractWindows,
   type Tallied,
@@ -102,16 +103,16 @@ export async function checkGaps(
   ]);
   const sites = { primary, dr };
   const seen = () => ({ atMs: startedMs, tookMs: context.now() - startedMs, active, sites });
-  const unknown = (reason: string): CheckResult => ({
+  const unknown = (reason: string, siteFailed: boolean): CheckResult => ({
     state,
     events: [],
-    report: { ...seen(), outcome: 'unknown', reason },
+    report: { ...seen(), outcome: 'unknown', reason, siteFailed },
     chunks: [],
     plannedFor: undefined,
   });
 
   const reason = whyNotComparable(active, sites, settings.role);
-  if (reason !== undefined) return unknown(reason);
+  if (reason !== undefined) return unknown(reason, !primary.healthy || !dr.healthy);
   try {
     const known = [primary, dr].flatMap((one) => (one.healthy ? [one.observation] : []));
     const plan = await compare(context, settings, state, active.site as Site, known, startedMs);
@@ -119,7 +120,7 @@ export async function checkGaps(
   } catch (error) {
     // A check that is called off has found out nothing at all, not even that it could not.
     if (context.signal?.aborted) throw error;
-    return unknown(errorText(error));
+    return unknown(errorText(error), true);
   }
 }
 
@@ -201,17 +202,33 @@ async function compare(
   if (found.tallied.sourceSamples === 0)
     throw nothingCompared(pair, mergeWindows([...due, ...lookBack]));
   const leftOut = found.isFull();
-  const clean = found.tallied.gaps === 0 && !leftOut;
-  const history = clean
-    ? await surveyHistory(
-        pair,
-        scope,
-        state.history[key] as History,
-        { edgeMs, deadlineMs: context.now() + settings.surveyMs, now: context.now },
-        measure,
-        context.signal,
-      )
-    : (state.history[key] as History);
+  let history = state.history[key] as History;
+  if (found.isClean()) {
+    const surveyMs = history.complete ? settings.surveyMs * AGAIN_SHARE : settings.surveyMs;
+    const limits = { edgeMs, deadlineMs: context.now() + surveyMs, now: context.now };
+    const seen = await surveyHistory(
+      pair,
+      scope,
+      { history, mark },
+      limits,
+      measure,
+      context.signal,
+    );
+    history = seen.history;
+    // Proven time in which samples are missing now: looked at exactly, and due again where that is so.
+    const suspect = onGrid(seen.suspect, stepMs, edgeMs);
+    for await (const slice of compareWindows(
+      pair,
+      scope,
+      suspect,
+      'exact',
+      measure,
+      context.signal,
+    )) {
+      found.add(slice.window, slice.parts, 'exact');
+    }
+  }
+  const clean = found.isClean();
   return {
     state,
     events,
@@ -244,6 +261,9 @@ const withoutRepairing = (
   repairing: readonly Window[],
 ) => ({ ...found, proven: subtractWindows(found.proven, repairing) });
 
+/** Looking again at what was surveyed before may take this share of the time of a first survey. */
+const AGAIN_SHARE = 0.1;
+
 /** Collects what slices showed, until the plan is as large as one run may be. */
 class Findings {
   tallied: Tallied = NOTHING_TALLIED;
@@ -254,6 +274,8 @@ class Findings {
   readonly #exact: Window[] = [];
   readonly #damaged: Window[] = [];
   readonly #damagedBackward: Window[] = [];
+  /** Series with a gap that reaches back to the beginning of the slice before: it may go on in the next. */
+  #goingOn = new Map<number, Set<string>>();
 
   constructor(limits: PlanLimits, covered: (gap: Gap) => boolean, stepMs: number) {
     this.#limits = limits;
@@ -271,10 +293,29 @@ class Findings {
       series += part.tallied.series;
       this.#damaged.push(...part.damaged);
       this.#damagedBackward.push(...part.damagedBackward);
+      tallied = { ...tallied, gaps: tallied.gaps - this.#continued(part) };
       const gaps = part.gaps.filter((gap) => !this.#covered(gap));
       this.chunks.push(...planSlice({ ...part, gaps }, this.#stepMs, this.#limits));
     }
     this.tallied = { ...tallied, series: Math.max(before, series) };
+  }
+
+  /** How many gaps of a part are the older ends of gaps that have been counted: slices come newest first. */
+  #continued({ window, gaps }: SliceResult): number {
+    const counted = this.#goingOn.get(window.toMs);
+    const goingOn = this.#goingOn.get(window.fromMs) ?? new Set();
+    let continued = 0;
+    for (const gap of gaps) {
+      const key = seriesKey(gap.labels);
+      if (gap.toMs === window.toMs && counted?.has(key)) continued += 1;
+      if (gap.fromMs === window.fromMs) goingOn.add(key);
+    }
+    this.#goingOn.set(window.fromMs, goingOn);
+    return continued;
+  }
+
+  isClean(): boolean {
+    return this.tallied.gaps === 0 && !this.isFull();
   }
 
   isFull(): boolean {

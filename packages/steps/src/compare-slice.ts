@@ -35,7 +35,7 @@ export type Depth = 'exact' | 'counts' | 'survey';
 /** The result of comparing one selector in one window. */
 export interface SliceResult extends ComparedSlice {
   readonly tallied: Tallied;
-  /** Buckets in which the destination lacks samples (a gap), and in which the source does (extra on the destination). */
+  /** Buckets in which the destination lacks samples (a gap), and in which the source does, or may (extra on the destination). */
   readonly damaged: readonly Window[];
   readonly damagedBackward: readonly Window[];
 }
@@ -52,6 +52,8 @@ interface Judged {
   readonly missing: Float64Array;
   readonly tolerated: Float64Array;
   readonly extra: Float64Array;
+  /** Samples of the destination in a gap: by its tallies they may be other ones than the source's. */
+  readonly unread: Float64Array;
 }
 
 /**
@@ -103,11 +105,9 @@ function byCounts(series: readonly SeriesPair[]): Map<string, Judged> {
   const judged = series.map(({ key, source, destination }) => {
     const lead = (a: Float64Array, b: Float64Array) =>
       a.map((samples, at) => Math.max(0, samples - (b[at] as number)));
-    const tolerated = new Float64Array(source.length);
-    return [
-      key,
-      { missing: lead(source, destination), tolerated, extra: lead(destination, source) },
-    ] as const;
+    const none = new Float64Array(source.length);
+    const [missing, extra] = [lead(source, destination), lead(destination, source)];
+    return [key, { missing, tolerated: none, extra, unread: none }] as const;
   });
   return new Map(judged);
 }
@@ -212,6 +212,7 @@ function judgeSeries(
     missing: new Float64Array(buckets),
     tolerated: new Float64Array(buckets),
     extra: new Float64Array(buckets),
+    unread: new Float64Array(buckets),
   };
   const suspects: number[] = [];
   for (let at = 0; at < buckets; at++) {
@@ -219,8 +220,10 @@ function judgeSeries(
     const destination = bucketTally(one.destination, prints.destination.get(one.key), at, measure);
     const verdict = judgeTallies(source, destination, measure.threshold);
     if (verdict === 'suspect') suspects.push(at);
-    else if (verdict === 'missing') judged.missing[at] = source.samples - destination.samples;
-    else if (verdict === 'extra') judged.extra[at] = destination.samples;
+    else if (verdict === 'missing') {
+      judged.missing[at] = source.samples - destination.samples;
+      judged.unread[at] = destination.samples;
+    } else if (verdict === 'extra') judged.extra[at] = destination.samples;
   }
   return { judged, suspects };
 }
@@ -347,7 +350,8 @@ function summarise(
     const result = judged.get(one.key);
     if (!result) continue;
     gaps.push(...gapsOfSeries(one.labels, result.missing, grid));
-    extras.push(...gapsOfSeries(one.labels, result.extra, grid).map(windowOf));
+    for (const extra of [result.extra, result.unread])
+      extras.push(...gapsOfSeries(one.labels, extra, grid).map(windowOf));
     sums.missing += total(result.missing);
     sums.tolerated += total(result.tolerated);
     sums.extra += total(result.extra);

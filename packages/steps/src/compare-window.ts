@@ -1,6 +1,7 @@
 import {
   formatSelector,
   halve,
+  lengthMs,
   meets,
   type Selector,
   slicesNewestFirst,
@@ -30,7 +31,9 @@ export async function* compareWindows(
   signal?: AbortSignal,
 ): AsyncGenerator<{ readonly window: Window; readonly parts: readonly SliceResult[] }> {
   for (const window of [...windows].sort((a, b) => b.toMs - a.toMs)) {
-    for (const slice of slicesNewestFirst(window, measure.stepMs * BUCKETS_PER_SLICE)) {
+    const sliceMs = measure.stepMs * BUCKETS_PER_SLICE;
+    const slices = lengthMs(window) <= sliceMs ? [window] : slicesNewestFirst(window, sliceMs);
+    for (const slice of slices) {
       const parts: SliceResult[] = [];
       for (const selector of scope) {
         for await (const part of inParts(pair, selector, slice, depth, measure, signal))

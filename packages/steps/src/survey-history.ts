@@ -3,6 +3,7 @@ import {
   errorKind,
   formatSelector,
   type History,
+  type Mark,
   makeWindow,
   mergeWindows,
   type Selector,
@@ -19,25 +20,40 @@ const DAY_MS = 86_400_000;
 const LONGEST_GLANCE_MS = 512 * DAY_MS;
 const LONGEST_COUNT_MS = 16 * DAY_MS;
 
+/** What a survey brought. */
+export interface Surveyed {
+  readonly history: History;
+  /** Proven time in which the destination has fewer samples than the source now. */
+  readonly suspect: readonly Window[];
+}
+
 /**
- * Looks at the time before the mark's beginning, newest first: counts per series and day on both sides, until the edge
- * of the retention or until `deadlineMs`; the next call goes on where this one stopped. It proves nothing, but shows
- * gaps that are older than anything a first check looks at.
+ * Looks at the time before the look-back, newest first: counts per series and day on both sides, until the edge of the
+ * retention or until `deadlineMs`; the next call goes on where this one stopped. It proves nothing, but shows gaps that
+ * nobody looks at otherwise.
  */
 export async function surveyHistory(
   pair: Pair,
   scope: readonly Selector[],
-  history: History,
+  from: { readonly history: History; readonly mark: Mark },
   limits: { readonly edgeMs: number; readonly deadlineMs: number; readonly now: () => number },
   measure: Measure,
   signal?: AbortSignal,
-): Promise<History> {
-  let at = history;
+): Promise<Surveyed> {
+  const { sinceMs } = from.mark;
+  const suspect: Window[] = [];
+  let at = from.history;
   let lengthMs = DAY_MS;
-  while (!at.complete && limits.now() < limits.deadlineMs) {
+  while (!at.passDone && limits.now() < limits.deadlineMs) {
     const toMs = at.surveyedFromMs;
-    const fromMs = Math.max(limits.edgeMs, alignDownMs(toMs - 1, DAY_MS) + DAY_MS - lengthMs);
-    if (fromMs >= toMs) return { ...at, complete: true };
+    const dayStartMs = alignDownMs(toMs - 1, DAY_MS) + DAY_MS - lengthMs;
+    // A slice lies on one side of the mark's beginning: what is older is told, what is newer is due again.
+    const leastMs = toMs > sinceMs ? Math.max(limits.edgeMs, sinceMs) : limits.edgeMs;
+    const fromMs = Math.max(leastMs, dayStartMs);
+    if (fromMs >= toMs) {
+      at = { ...at, passDone: true, complete: true };
+      break;
+    }
     const window = makeWindow(fromMs, toMs);
     if (await isBare(pair, scope, window, signal)) {
       at = { ...at, surveyedFromMs: fromMs };
@@ -48,11 +64,14 @@ export async function surveyHistory(
       lengthMs = DAY_MS;
       continue;
     }
-    const differing = await differingDays(pair, scope, window, measure, signal);
-    at = { ...withDiffering(at, differing), surveyedFromMs: fromMs };
+    const { damaged, damagedBackward } = await differingDays(pair, scope, window, measure, signal);
+    if (toMs > sinceMs) suspect.push(...damaged);
+    // Before the mark nothing is known of either side: more samples there are no proof of the same samples.
+    else at = withDiffering(at, [...damaged, ...damagedBackward]);
+    at = { ...at, surveyedFromMs: fromMs };
     lengthMs = Math.min(lengthMs * 2, LONGEST_COUNT_MS);
   }
-  return at;
+  return { history: at, suspect: mergeWindows(suspect) };
 }
 
 /** True when neither site holds anything in the window. */
@@ -77,29 +96,26 @@ async function isBare(
   return true;
 }
 
-/** Days in which a series' counts differ, also to the destination's advantage: neither is proof of the other. */
+/** Days in which a series has fewer samples on the destination, and on the source. */
 async function differingDays(
   pair: Pair,
   scope: readonly Selector[],
   window: Window,
   measure: Measure,
   signal: AbortSignal | undefined,
-): Promise<Window[]> {
-  const found: Window[] = [];
+): Promise<{ damaged: Window[]; damagedBackward: Window[] }> {
+  const damaged: Window[] = [];
+  const damagedBackward: Window[] = [];
   for (const days of wholeAndPart(window)) {
-    const stepMs = Math.min(DAY_MS, days.toMs - days.fromMs);
-    for await (const { parts } of compareWindows(
-      pair,
-      scope,
-      [days],
-      'survey',
-      { ...measure, stepMs },
-      signal,
-    )) {
-      for (const part of parts) found.push(...part.damaged, ...part.damagedBackward);
+    const byDay = { ...measure, stepMs: Math.min(DAY_MS, days.toMs - days.fromMs) };
+    for await (const { parts } of compareWindows(pair, scope, [days], 'survey', byDay, signal)) {
+      for (const part of parts) {
+        damaged.push(...part.damaged);
+        damagedBackward.push(...part.damagedBackward);
+      }
     }
   }
-  return mergeWindows(found);
+  return { damaged, damagedBackward };
 }
 
 /** Cuts off the last day when it is only a part of one, so that each piece is a multiple of its own step. */

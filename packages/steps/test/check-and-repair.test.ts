@@ -228,3 +228,62 @@ test('an order that no longer holds writes nothing', async () => {
   ).rejects.toThrow('turned');
   expect(sites.dr.raw()).toEqual(before);
 });
+
+const HOUR_MS = 3_600_000;
+
+/** Both sites equal for twelve hours, and READY said about them. */
+async function readyPair(): Promise<{ sites: Sites; state: SyncState }> {
+  const sites = { primary: new FakeDatabase('primary'), dr: new FakeDatabase('dr') };
+  const all = Array.from({ length: 12 * 60 }, (_, at) => HORIZON_MS - at * 60_000);
+  for (const site of [sites.primary, sites.dr]) site.store({ __name__: 'm' }, all);
+  let state = EMPTY_STATE;
+  for (let round = 0; round < 3; round++) state = await next(sites, state, NOW_MS + round);
+  expect(state.failbackReady).toBe(true);
+  return { sites, state };
+}
+
+async function next(sites: Sites, state: SyncState, nowMs: number): Promise<SyncState> {
+  const result = await check(sites, state, nowMs);
+  return afterCheck(result.state, result.report, 3).state;
+}
+
+test('a destination that comes back from an old backup is not READY: what is older than the look-back counts too', async () => {
+  const { sites, state } = await readyPair();
+  const restored = new FakeDatabase('dr');
+  restored.startedMs = 2;
+  const kept = [...sites.primary.raw().values()].flat().filter((atMs) => atMs > WINDOW.fromMs);
+  restored.store({ __name__: 'm' }, kept);
+  const after = { primary: sites.primary, dr: restored };
+  let seen = state;
+  for (let round = 1; round < 6; round++) {
+    seen = await next(after, seen, NOW_MS + round * 1_000);
+    expect(seen.failbackReady).toBe(false);
+  }
+  expect(seen.reasons.join()).toContain('backfill');
+});
+
+test('a restart that lost nothing is READY again as soon as all has been surveyed', async () => {
+  const { sites, state } = await readyPair();
+  sites.dr.startedMs = 2;
+  expect((await next(sites, state, NOW_MS + 1_000)).failbackReady).toBe(true);
+});
+
+test('samples that reach the source hours late are found by the hourly survey, and repaired', async () => {
+  const { sites, state } = await readyPair();
+  // READY goes on for two hours, so that the late samples lie in time that has been proven.
+  const moreMs = Array.from({ length: 180 }, (_, at) => HORIZON_MS + (at + 1) * 60_000);
+  for (const site of [sites.primary, sites.dr]) site.store({ __name__: 'm' }, moreMs);
+  let seen = await next(sites, state, NOW_MS + 3 * HOUR_MS);
+  sites.primary.store({ __name__: 'm' }, [HORIZON_MS + 30_000, HORIZON_MS + 90_000]);
+  seen = await next(sites, { ...seen, history: aged(seen.history) }, NOW_MS + 3 * HOUR_MS + 1);
+  expect(seen.failbackReady).toBe(false);
+  expect(seen.reasons.join()).toContain('dr lacks 2 samples');
+  await repair(sites, seen, NOW_MS + 3 * HOUR_MS + 2);
+  expect(lacking(sites)).toEqual([]);
+});
+
+/** The same history, its last pass an hour ago. */
+const aged = (history: SyncState['history']): SyncState['history'] => {
+  const one = history['primary-to-dr'];
+  return { ...history, 'primary-to-dr': one && { ...one, begunMs: NOW_MS } };
+};

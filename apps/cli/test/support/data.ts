@@ -1,4 +1,3 @@
-import type { Site } from '@vm-sync/core';
 import { filterSamples, makeSeries, type Series } from '@vm-sync/testkit';
 
 export const second = 1_000;
@@ -32,11 +31,3 @@ export function someOf(series: readonly Series[], share: number): Series[] {
     return seed / 2 ** 32 < share;
   });
 }
-
-/** The same two sides for a direction. */
-export const bySite = (
-  source: Site,
-  there: readonly Series[],
-  here: readonly Series[],
-): Record<Site, readonly Series[]> =>
-  source === 'primary' ? { primary: there, dr: here } : { primary: here, dr: there };
