@@ -56,7 +56,7 @@ test.concurrent('a site that answers badly makes every check unknown, and READY 
   const { all } = recentLoss();
   await using stack = await startStack({
     dr: { proxy: true },
-    env: { FAILBACK_CLEAN_CHECKS: '1' },
+    env: { FAILBACK_CLEAN_CHECKS: '1', SETTLE_SECONDS: '1' },
   });
   await stack.fill({ primary: all, dr: all });
   stack.watchReady();
@@ -78,10 +78,16 @@ test.concurrent('a site that answers badly makes every check unknown, and READY 
     expect(ran.stdout).toMatch(/^unknown: /);
     expect(ran.stdout).toMatch(says);
     stack.dr.proxy.setFault(null);
-    const after = await stack.untilReady();
+    const after = await stack.untilState(
+      `clean after ${name}`,
+      ({ consecutive_clean: clean }) => clean > 0,
+    );
     expect(after.last_error).toBeNull();
+    // What was written while the site could not be asked has not settled yet.
+    expect(after.failback_ready).toBe(false);
     expect(after.detail.marks['primary-to-dr']?.throughMs).toBeGreaterThanOrEqual(throughMs);
   }
+  await stack.untilReady();
   expect(scheduler.ended).toBeUndefined();
 });
 

@@ -84,7 +84,8 @@ test('no secret is seen anywhere, with right and with wrong passwords', async ()
 
   expect(places['Redis']).toContain('login refused');
   for (const [place, text] of Object.entries(places)) {
-    expect(text.length, place).toBeGreaterThan(50);
+    // A chunk that nobody has begun has no log lines.
+    expect(text.length, place).toBeGreaterThan(/\/logs/.test(place) ? 1 : 50);
     for (const [name, secret] of Object.entries(secrets)) {
       for (const spelling of spellings(secret)) {
         expect(text.includes(spelling), `${name} in ${place}: ${around(text, spelling)}`).toBe(

@@ -2,6 +2,7 @@ import {
   type BucketTally,
   type ComparedSlice,
   differenceByBucket,
+  errorKind,
   formatSelector,
   type Gap,
   gapsOfSeries,
@@ -76,8 +77,8 @@ export async function compareSlice(
     signal: options.signal,
   };
   const [source, destination] = await Promise.all([
-    readTallies(pair.source, request, options.mostSeries),
-    readTallies(pair.destination, request, options.mostSeries),
+    onceMore(() => readTallies(pair.source, request, options.mostSeries)),
+    onceMore(() => readTallies(pair.destination, request, options.mostSeries)),
   ]);
   const series = pairUp(
     source,
@@ -115,6 +116,19 @@ function byCounts(series: readonly SeriesPair[]): Map<string, Judged> {
 interface Suspect {
   readonly one: SeriesPair;
   readonly buckets: readonly number[];
+}
+
+/**
+ * Reads change nothing, so one that broke off is asked again at once: servers and proxies close connections that they
+ * kept open, now and then in the middle of an answer. A second failure is the site's own.
+ */
+async function onceMore<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (errorKind(error) !== 'retryable') throw error;
+    return read();
+  }
 }
 
 async function readTallies(
@@ -179,8 +193,8 @@ async function readPrints(
   }
   const read = async (slotMs: number): Promise<Prints> => {
     const [source, destination] = await Promise.all([
-      pair.source.prints({ ...request, slotMs }),
-      pair.destination.prints({ ...request, slotMs }),
+      onceMore(() => pair.source.prints({ ...request, slotMs })),
+      onceMore(() => pair.destination.prints({ ...request, slotMs })),
     ]);
     return { source, destination };
   };
@@ -269,8 +283,8 @@ async function lookAtRows(
       signal,
     };
     const [source, destination] = await Promise.all([
-      pair.source.timestamps(request),
-      pair.destination.timestamps(request),
+      onceMore(() => pair.source.timestamps(request)),
+      onceMore(() => pair.destination.timestamps(request)),
     ]);
     for (const { one, buckets } of batch) {
       const result = judged.get(one.key) as Judged;

@@ -61,9 +61,16 @@ export async function repairChunk(chunk: Chunk, context: ChunkContext): Promise<
 /** How long an import can stay invisible to queries where a flush is not allowed: 11 s were measured at most. */
 const INVISIBLE_MS = 15_000;
 
+/**
+ * What a worker that died or was cut off had handed to its sockets still arrives: a look before that would copy it a
+ * second time.
+ */
+const IN_FLIGHT_MS = 3_000;
+
 async function settleVisibility({ pair, wait, say, signal }: ChunkContext): Promise<void> {
+  await wait(IN_FLIGHT_MS);
   if (await pair.destination.makeVisible(signal)) return;
-  say(`waiting ${INVISIBLE_MS / 1000} s until an earlier try's samples are visible`);
+  say(`waiting ${INVISIBLE_MS / 1000} s more until an earlier try's samples are visible`);
   await wait(INVISIBLE_MS);
 }
 

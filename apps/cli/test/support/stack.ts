@@ -315,17 +315,22 @@ function orThrow<T>(part: T | undefined, name: string): T {
 async function chunkJobs(redisUrl: string): Promise<ChunkJob[]> {
   const queue = openQueue('repairs', { url: redisUrl });
   try {
-    const jobs = await queue.getJobs();
+    const ids = (await queue.getJobs()).map(({ id }) => id ?? '');
+    // The state first: what is read after it is at least as new.
+    const states = await Promise.all(ids.map((id) => queue.getJobState(id)));
+    const jobs = await Promise.all(ids.map((id) => queue.getJob(id)));
     return await Promise.all(
-      jobs.map(async (job) => ({
-        id: job.id ?? '',
-        state: await job.getState(),
-        order: ChunkOrder.parse(job.data),
-        result: ChunkResult.safeParse(job.returnvalue).data,
-        failedReason: job.failedReason,
-        attempts: job.attemptsStarted,
-        log: (await queue.getJobLogs(job.id ?? '')).logs,
-      })),
+      jobs
+        .flatMap((job, at) => (job ? [{ job, state: states[at] ?? 'unknown' }] : []))
+        .map(async ({ job, state }) => ({
+          id: job.id ?? '',
+          state,
+          order: ChunkOrder.parse(job.data),
+          result: ChunkResult.safeParse(job.returnvalue).data,
+          failedReason: job.failedReason,
+          attempts: job.attemptsStarted,
+          log: (await queue.getJobLogs(job.id ?? '')).logs,
+        })),
     );
   } finally {
     await queue.close();
