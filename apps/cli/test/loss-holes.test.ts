@@ -1,4 +1,4 @@
-import { countSamples, filterSamples, noDifference, type Series } from '@vm-sync/testkit';
+import { countSamples, filterSamples, noDifference, type Series, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, someOf, usualSeries, without } from './support/data.ts';
 import { type Stack, startStack } from './support/stack.ts';
@@ -16,7 +16,7 @@ async function isRepaired(stack: Stack, all: readonly Series[], left: Series[]):
   expect(state).toMatchObject({ samples_synced: lost, gaps_detected: 0, not_ready_because: [] });
   expect(state.consecutive_clean).toBeGreaterThanOrEqual(3);
   expect(await stack.compareRaw()).toEqual(noDifference);
-  expect(oracle.sightings.length).toBeGreaterThan(0);
+  await until('the oracle to have looked', () => oracle.sightings.length > 0);
 }
 
 test.concurrent('one hole of five minutes in all series', async () => {

@@ -56,7 +56,7 @@ test.concurrent('the other collector takes over with both databases up: clean, R
   expect(said.filter((line) => /FAILBACK READY \(/.test(line)).at(-1)).toContain(
     'primary holds everything that dr has',
   );
-  expect(oracle.sightings.length).toBeGreaterThan(0);
+  await until('the oracle to have looked', () => oracle.sightings.length > 0);
   // A write of the last seconds that one database did not take is repaired when it has settled.
   await until(
     'both databases to be equal',

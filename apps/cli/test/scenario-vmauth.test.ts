@@ -72,7 +72,10 @@ test.concurrent.each<VmVersion>(['oldest', 'newest'])(
     );
     await stack.primary.vm.start();
     back = true;
-    await stack.untilReady({ deadlineMs: 120_000 });
+    // READY itself waits until the time in which the source was down has settled.
+    await stack.untilState('three clean checks', ({ consecutive_clean: clean }) => clean >= 3, {
+      deadlineMs: 120_000,
+    });
     expect(await stack.compareRaw()).toEqual(noDifference);
   },
 );
