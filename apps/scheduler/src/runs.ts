@@ -126,16 +126,17 @@ export class FailedChunks implements SetAside {
     this.reasons = first ? [`${many} failed (retry in Bull Board): ${firstLine(first)}`] : [];
   }
 
+  /** A gap that only a part of a failed chunk lies in waits for that chunk too: two jobs never copy the same samples. */
   covers = (gap: Gap): boolean => {
-    const chunk = this.#chunks.find(
+    const chunks = this.#chunks.filter(
       ({ window, selectors }) =>
         window !== undefined &&
-        window.fromMs <= gap.fromMs &&
-        gap.toMs <= window.toMs &&
+        window.fromMs < gap.toMs &&
+        gap.fromMs < window.toMs &&
         selectors.some((selector) => meets(selector, gap.labels)),
     );
-    if (chunk) this.#stillMissing.add(chunk.job);
-    return chunk !== undefined;
+    for (const { job } of chunks) this.#stillMissing.add(job);
+    return chunks.length > 0;
   };
 
   /** Chunks in which the last comparison found nothing missing any more. */

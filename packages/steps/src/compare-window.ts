@@ -1,7 +1,6 @@
 import {
   formatSelector,
   halve,
-  lengthMs,
   meets,
   type Selector,
   slicesNewestFirst,
@@ -32,7 +31,8 @@ export async function* compareWindows(
 ): AsyncGenerator<{ readonly window: Window; readonly parts: readonly SliceResult[] }> {
   for (const window of [...windows].sort((a, b) => b.toMs - a.toMs)) {
     const sliceMs = measure.stepMs * BUCKETS_PER_SLICE;
-    const slices = lengthMs(window) <= sliceMs ? [window] : slicesNewestFirst(window, sliceMs);
+    // Days that the retention or the mark cuts do not lie on a grid; a survey asks for few buckets at once anyway.
+    const slices = depth === 'survey' ? [window] : slicesNewestFirst(window, sliceMs);
     for (const slice of slices) {
       const parts: SliceResult[] = [];
       for (const selector of scope) {

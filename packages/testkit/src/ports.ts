@@ -5,12 +5,17 @@ import { createServer } from 'node:net';
 // is started again on its port must not find it taken by some client's socket.
 const lowest = 15_000;
 const highest = 32_000;
+// Test files run in processes of their own, side by side: each takes its ports from its own part of the range, so that
+// none is given away twice between looking and listening.
+const parts = 64;
+const width = Math.floor((highest - lowest) / parts);
+const ownLowest = lowest + (process.pid % parts) * width;
 const handedOut = new Set<number>();
 
 /** A TCP port of 127.0.0.1 that nothing listens on and that this process has not been given before. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = lowest + Math.floor(Math.random() * (highest - lowest));
+    const port = ownLowest + Math.floor(Math.random() * width);
     if (handedOut.has(port) || !(await canListen(port))) continue;
     handedOut.add(port);
     return port;
