@@ -21,7 +21,7 @@ import { emit } from './tell.ts';
  * A worker whose job was wiped away goes on until its lock cannot be renewed; what it imports meanwhile would be copied
  * a second time.
  */
-const AFTER_WIPE_MS = 15_000;
+const AFTER_WIPE_MS = 25_000;
 
 /** Readiness expires when no check has confirmed it for this many intervals. */
 const VALID_INTERVALS = 3;
