@@ -4,7 +4,7 @@ import shared from '../../vitest.shared.ts';
 export default mergeConfig(shared, {
   test: {
     // Limits are for what hangs, not for what is slow.
-    testTimeout: 180_000,
+    testTimeout: 300_000,
     hookTimeout: 60_000,
     // A machine that is busy with other things may need a second try to be in time. What was found wrong is wrong: only
     // waits that ran out are tried again, never an assertion.

@@ -15,7 +15,8 @@ async function stackWithGap(env: Record<string, string> = {}) {
 }
 
 test.concurrent("the source's queries fail after a real gap: unknown, never clean", async () => {
-  await using stack = await stackWithGap();
+  // Small steps: READY comes when the failures' time has settled, and the test should not wait for minutes.
+  await using stack = await stackWithGap({ QUERY_STEP: '30', SETTLE_SECONDS: '30' });
   let mended = false;
   stack.watchReady(() => !mended && 'the gap has not been seen yet');
   const path = '/api/v1/query_range';

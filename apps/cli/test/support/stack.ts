@@ -174,6 +174,8 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
     DASHBOARD_PORT: String(port),
     ...options.env,
   };
+  // After a site could not answer, READY waits until that moment has settled: up to a bucket and the settle time.
+  const patienceMs = 90_000 + 1000 * (Number(env['SETTLE_SECONDS']) + Number(env['QUERY_STEP']));
   const processes: VmSyncProcess[] = [];
   const oracles: Oracle[] = [];
   const story = () => storyOf(processes);
@@ -191,11 +193,13 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
       if (!seen || !fits(seen)) throw new Error(briefly(seen));
       return { seen };
     };
-    const found = await until(what, look, { deadlineMs: 90_000, everyMs: 50, ...patience }).catch(
-      (error: Error) => {
-        throw new Error(`${error.message}\n${story()}`);
-      },
-    );
+    const found = await until(what, look, {
+      deadlineMs: patienceMs,
+      everyMs: 50,
+      ...patience,
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}\n${story()}`);
+    });
     if (found.lie !== undefined) throw new Error(`false READY: ${found.lie}\n${story()}`);
     return found.seen;
   };
