@@ -1,4 +1,4 @@
-import { afterRun, CONFIRM_AFTER_MS, errorText } from '@vm-sync/core';
+import { afterRun, CONFIRM_AFTER_MS, errorText, learnRates } from '@vm-sync/core';
 import { ChunkResult, type SettleOrder } from '@vm-sync/queue';
 import type { VictoriaMetrics } from '@vm-sync/victoria-metrics';
 import type { Job } from 'bullmq';
@@ -17,7 +17,7 @@ export async function settleRun(
   const { databases, log, memory, store } = context;
   const run = await store.loadRun(order.runId);
   if (!run) return `run ${order.runId} is not known any more; the next check plans what is missing`;
-  if (run.state === 'settled') return `run ${run.id} has been settled before`;
+  if (run.settledMs !== null) return `run ${run.id} has been settled before`;
   const values = Object.values(await job.getChildrenValues());
   const results = values.flatMap((value) => {
     const result = ChunkResult.safeParse(value);
@@ -33,17 +33,21 @@ export async function settleRun(
   }
   const atMs = Date.now();
   const { state } = await memory.load();
-  const { direction, windows } = run;
-  await memory.save(afterRun(state, { atMs, direction, windows, samples }));
+  const { direction, windows, backfillId } = run;
+  const cancelled = run.state === 'cancelled';
+  if (samples > 0 || !cancelled) {
+    await memory.save(afterRun(state, { atMs, direction, windows, samples, bytes, backfillId }));
+  }
   await store.saveRun({
     ...run,
-    state: 'settled',
+    state: cancelled ? 'cancelled' : 'settled',
     settledMs: atMs,
     samplesCopied: samples,
     bytesCopied: bytes,
   });
+  await store.saveRates(learnRates(await store.loadRates(), results));
   await requestCheck(context, 'confirm', CONFIRM_AFTER_MS + 1_000);
-  const text = `run ${run.id} settled: ${samples} samples copied by ${results.length} chunks`;
+  const text = `run ${run.id} ${cancelled ? 'cancelled' : 'settled'}: ${samples} samples copied by ${results.length} chunks`;
   log.info({ runId: run.id, samples, bytes }, text);
   return text;
 }
