@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import {
   afterCheck,
   type CheckReport,
+  noteShort,
   planLimits,
   type SyncEvent,
   type SyncState,
@@ -13,7 +14,7 @@ import { type CheckResult, checkGaps, type Plan } from '@vm-sync/steps';
 import type { Job } from 'bullmq';
 import { AFTER_WIPE_MS, withLostRepairs } from './after-wipe.ts';
 import type { SchedulerContext } from './context.ts';
-import { FailedChunks, worthRetrying } from './failed-chunks.ts';
+import { FailedChunks, shortChunks, worthRetrying } from './failed-chunks.ts';
 import { describeRun, NO_WORK, type OpenWork } from './runs.ts';
 import { checkSettings } from './settings.ts';
 import { emit } from './tell.ts';
@@ -56,12 +57,13 @@ export async function runCheck(
     checkSettings(config),
     before,
   );
-  const known = { ...result.state, stuck: beginning.stuckAfter(result) };
-  const { state, events } = afterCheck(known, result.report, config.failbackCleanChecks);
+  const known = { ...result.state, stuck: beginning.stuck ?? result.state.stuck };
+  const { state: checked, events } = afterCheck(known, result.report, config.failbackCleanChecks);
   for (const event of [...result.events, ...beginning.events, ...events]) {
     await emit(context, event);
   }
-  await retryFailed(context, result, beginning.work, failed, before.startedMs);
+  const leftAlone = await retryFailed(context, result, beginning.work, failed, before.startedMs);
+  const state = await tellShort(context, checked, result.report, beginning.work, leftAlone);
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);
   await store.saveStatus(statusOf(context, result.report, state));
@@ -74,9 +76,10 @@ export async function runCheck(
 class Beginning {
   work: OpenWork = NO_WORK;
   readonly events: SyncEvent[] = [];
+  /** What is remembered of repairs that changed nothing; undefined while nothing has been planned. */
+  stuck: SyncState['stuck'] | undefined;
   readonly #context: SchedulerContext;
   readonly #job: Job;
-  #stuck: SyncState['stuck'] | undefined;
 
   constructor(context: SchedulerContext, job: Job) {
     this.#context = context;
@@ -89,52 +92,53 @@ class Beginning {
       await this.#job.log('chunks of an earlier run are still under way: nothing new is planned');
       return;
     }
-    const { toRepair } = this.#setAside(plan, state);
+    const found = setAsideStuck(this.stuck ?? state.stuck, plan.direction, plan, Date.now());
+    const { toRepair } = found;
+    this.stuck = found.memory;
+    this.events.push(...found.events);
     if (toRepair.length === 0) return;
     const run = await runs.start({ ...plan, chunks: toRepair }, Date.now());
     log.info({ runId: run.id }, `started ${describeRun(run)}`);
     await this.#job.log(`started ${describeRun(run)}`);
   }
-
-  /** What is remembered of repairs that changed nothing, after a check. */
-  stuckAfter({ report, state, plans }: CheckResult): SyncState['stuck'] {
-    const regular = plans.some(({ backfillId }) => backfillId === null);
-    if (report.outcome !== 'unknown' && !regular && !this.work.inProgress) {
-      // Also an empty plan says something: gaps that are not planned any more have gone.
-      const { direction } = report;
-      this.#setAside({ direction, chunks: [], complete: !report.leftOut }, state);
-    }
-    return this.#stuck ?? state.stuck;
-  }
-
-  #setAside(
-    { direction, chunks, complete }: Pick<Plan, 'direction' | 'chunks' | 'complete'>,
-    state: SyncState,
-  ) {
-    const plan = { chunks, complete };
-    const found = setAsideStuck(this.#stuck ?? state.stuck, direction, plan, Date.now());
-    this.#stuck = found.memory;
-    this.events.push(...found.events);
-    return found;
-  }
 }
 
+/** Tries again what is worth it; returns the failed chunks that are left alone. */
 async function retryFailed(
   { log }: SchedulerContext,
   { report, state }: CheckResult,
   work: OpenWork,
   failed: FailedChunks,
   startedBefore: CheckResult['state']['startedMs'],
-): Promise<void> {
-  if (report.outcome === 'unknown' || work.failed.length === 0) return;
+): Promise<Job[]> {
+  if (report.outcome === 'unknown' || work.failed.length === 0) return [];
   const { destination } = report.direction;
   const earlier = startedBefore[destination];
   const restarted = earlier !== null && earlier !== state.startedMs[destination];
   const seen = { nowMs: Date.now(), moot: failed.moot(), restarted };
-  for (const chunk of worthRetrying(work.failed, seen)) {
+  const again = worthRetrying(work.failed, seen);
+  for (const chunk of again) {
     await chunk.retry('failed');
     log.info({ jobId: chunk.id }, `chunk ${chunk.id} is tried again`);
   }
+  return work.failed.filter((job) => !again.includes(job));
+}
+
+/**
+ * Tells of chunks that failed because the destination does not have what it accepted, when nothing is under way any more:
+ * all of a run in one message.
+ */
+async function tellShort(
+  context: SchedulerContext,
+  state: SyncState,
+  report: CheckReport,
+  { inProgress }: OpenWork,
+  leftAlone: readonly Job[],
+): Promise<SyncState> {
+  if (report.outcome === 'unknown' || inProgress) return state;
+  const short = noteShort(state.stuck, report.direction, shortChunks(leftAlone), Date.now());
+  for (const event of short.events) await emit(context, event);
+  return { ...state, stuck: short.memory };
 }
 
 function statusOf(

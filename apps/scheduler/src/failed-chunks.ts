@@ -1,4 +1,11 @@
-import { type Gap, meets, parseSelectors, type Selector, type Window } from '@vm-sync/core';
+import {
+  type Gap,
+  meets,
+  parseSelectors,
+  type Selector,
+  type ShortChunk,
+  type Window,
+} from '@vm-sync/core';
 import { ChunkOrder } from '@vm-sync/queue';
 import type { SetAside } from '@vm-sync/steps';
 import type { Job } from 'bullmq';
@@ -80,6 +87,14 @@ export function worthRetrying(
     return !isShort(job) && seen.nowMs - (job.finishedOn ?? seen.nowMs) >= restMs;
   });
 }
+
+/** Those that failed because their destination does not have what it accepted. */
+export const shortChunks = (failed: readonly Job[]): ShortChunk[] =>
+  failed.filter(isShort).flatMap((job) => {
+    const order = ChunkOrder.safeParse(job.data);
+    if (!order.success) return [];
+    return [{ chunk: order.data.chunk, failedMs: job.finishedOn ?? 0, reason: firstLine(job) }];
+  });
 
 /** The mark that a worker leaves on a chunk whose samples the destination accepted and does not have. */
 const isShort = (job: Job): boolean =>

@@ -1,5 +1,12 @@
-import { afterRun, CONFIRM_AFTER_MS, errorText, learnRates } from '@vm-sync/core';
-import { ChunkResult, type SettleOrder } from '@vm-sync/queue';
+import {
+  afterRun,
+  type Chunk,
+  CONFIRM_AFTER_MS,
+  errorText,
+  learnRates,
+  noteRepaired,
+} from '@vm-sync/core';
+import { ChunkOrder, ChunkResult, type SettleOrder } from '@vm-sync/queue';
 import type { VictoriaMetrics } from '@vm-sync/victoria-metrics';
 import type { Job } from 'bullmq';
 import { requestCheck } from './check.ts';
@@ -36,7 +43,9 @@ export async function settleRun(
   const { direction, windows, backfillId } = run;
   const cancelled = run.state === 'cancelled';
   if (samples > 0 || !cancelled) {
-    await memory.save(afterRun(state, { atMs, direction, windows, samples, bytes, backfillId }));
+    const after = afterRun(state, { atMs, direction, windows, samples, bytes, backfillId });
+    const repaired = await repairedChunks(context, job);
+    await memory.save({ ...after, stuck: noteRepaired(after.stuck, direction, repaired, atMs) });
   }
   await store.saveRun({
     ...run,
@@ -50,6 +59,21 @@ export async function settleRun(
   const text = `run ${run.id} ${cancelled ? 'cancelled' : 'settled'}: ${samples} samples copied by ${results.length} chunks`;
   log.info({ runId: run.id, samples, bytes }, text);
   return text;
+}
+
+/** The chunks of a run that were read back as complete. */
+async function repairedChunks({ repairs }: SchedulerContext, job: Job): Promise<Chunk[]> {
+  const { processed = {} } = await job.getDependencies();
+  const ids = Object.entries(processed).flatMap(([key, value]) => {
+    const result = ChunkResult.safeParse(value);
+    const done = result.success && result.data.outcome !== 'cancelled';
+    return done ? [key.slice(key.lastIndexOf(':') + 1)] : [];
+  });
+  const jobs = await Promise.all(ids.map((id) => repairs.getJob(id)));
+  return jobs.flatMap((one) => {
+    const order = ChunkOrder.safeParse(one?.data);
+    return order.success ? [order.data.chunk] : [];
+  });
 }
 
 /** Makes graphs show what was repaired. That this fails is worth a word, but the samples are there all the same. */

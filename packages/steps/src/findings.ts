@@ -2,7 +2,6 @@ import {
   addTallied,
   type Chunk,
   type Gap,
-  makeWindow,
   mergeWindows,
   NOTHING_TALLIED,
   type PlanLimits,
@@ -111,10 +110,3 @@ const onlyGaps = (tallied: Tallied): Tallied => ({
   sourceSamples: 0,
   destinationSamples: 0,
 });
-
-/** The whole of a slice that was looked at in several parts. */
-export const spanOf = (parts: readonly { readonly window: Window }[]): Window =>
-  makeWindow(
-    Math.min(...parts.map(({ window }) => window.fromMs)),
-    Math.max(...parts.map(({ window }) => window.toMs)),
-  );

@@ -6,6 +6,7 @@ import {
   type Mark,
   makeWindow,
   mergeWindows,
+  subtractWindows,
   VmSyncError,
   type Window,
   withDiffering,
@@ -60,7 +61,9 @@ export async function surveyHistory(
       lengthMs > LONGEST_COUNT_MS ? BARE : await differingDays(comparison, window);
     if (toMs > sinceMs) suspect.push(...damaged);
     // Before the mark nothing is known of either side: more samples there are no proof of the same samples.
-    else at = withDiffering(at, [...damaged, ...damagedBackward]);
+    // What a backfill has proven there is judged as marked time is.
+    else
+      at = withDiffering(at, [...damaged, ...subtractWindows(damagedBackward, from.mark.earlier)]);
     at = { ...at, surveyedFromMs: fromMs };
     lengthMs = Math.min(lengthMs * 2, bare ? LONGEST_GLANCE_MS : LONGEST_COUNT_MS);
   }
