@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
+import { programPath } from '@vm-sync/testkit';
 import { type Options, UsageError } from './options.ts';
 import { formatTable, isMet, type Results, ratioOf } from './results.ts';
 import { Sources } from './sources.ts';
@@ -26,6 +27,7 @@ const WORKLOADS: readonly Workload[] = [
 /** Runs the workloads one after the other, prints the table and writes everything as JSON. */
 export async function runBench(options: Options): Promise<void> {
   const chosen = choose(options.only);
+  for (const program of ['bash', 'curl', 'redis-server']) programPath(program);
   const { rounds, scale } = options;
   const sources = new Sources(scale, say);
   const machine = describeMachine();

@@ -10,10 +10,12 @@ import type { AddressInfo } from 'node:net';
 
 /** Bytes of bodies as they went over the wire, compressed where they were. */
 export interface Moved {
-  /** Of exports (answers) and imports (requests). */
-  copied: number;
-  /** Of everything, both ways. */
-  all: number;
+  exported: number;
+  imported: number;
+  /** Of every other request: comparing, reading back. */
+  asked: number;
+  /** Of the servers' own metrics, which are read every few seconds however long it takes. */
+  watched: number;
 }
 
 export interface CountingProxy extends AsyncDisposable {
@@ -21,17 +23,14 @@ export interface CountingProxy extends AsyncDisposable {
   readonly moved: Moved;
 }
 
-const COPYING = /\/api\/v1\/(export|import)(\/|$)/;
-
 /** An HTTP proxy in front of a server that counts what passes. */
 export async function startCountingProxy(target: string): Promise<CountingProxy> {
-  const moved: Moved = { copied: 0, all: 0 };
+  const moved: Moved = { exported: 0, imported: 0, asked: 0, watched: 0 };
   const agent = new Agent({ keepAlive: true });
   const server = createServer((request, response) => {
-    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const kind = kindOf(request.url ?? '');
     pass(request, response, target, agent, (bytes) => {
-      moved.all += bytes;
-      if (COPYING.test(path)) moved.copied += bytes;
+      moved[kind] += bytes;
     });
   });
   server.listen(0, '127.0.0.1');
@@ -46,6 +45,12 @@ export async function startCountingProxy(target: string): Promise<CountingProxy>
       await once(server, 'close');
     },
   };
+}
+
+function kindOf(url: string): keyof Moved {
+  if (url.startsWith('/api/v1/export')) return 'exported';
+  if (url.startsWith('/api/v1/import')) return 'imported';
+  return url.startsWith('/metrics') ? 'watched' : 'asked';
 }
 
 function pass(

@@ -33,7 +33,7 @@ export interface Repair {
 }
 
 export interface VmSync extends AsyncDisposable {
-  /** Waits for a first check, whatever it finds. */
+  /** Waits until the checks that come with a start have been made, whatever they found. */
   untilChecked(): Promise<Status>;
   /** Asks for a check and waits for what it found. */
   check(): Promise<Status>;
@@ -76,7 +76,7 @@ export async function startVmSync(options: VmSyncOptions): Promise<VmSync> {
     };
     const told = <T>(wait: Promise<T>): Promise<T> => wait.catch(withLogs(folder));
     return {
-      untilChecked: () => told(statusFrom(store, 0)),
+      untilChecked: () => told(untilIdle(store, checks)),
       check: async () => told(statusFrom(store, await ask())),
       repair: async () => told(followRuns(store, await ask())),
       peakBytes: (kind) =>
@@ -129,6 +129,18 @@ async function startRole(
   return running;
 }
 
+/** What still waits would be in the middle of its work when the next check is asked for. */
+function untilIdle(store: Store, checks: ReturnType<typeof openQueue>): Promise<Status> {
+  return until(
+    'the first check',
+    async () => {
+      const open = await checks.getJobCountByTypes('waiting', 'prioritized', 'active');
+      return open === 0 ? store.loadStatus() : undefined;
+    },
+    { deadlineMs: PATIENCE_MS, everyMs: LOOK_EVERY_MS },
+  );
+}
+
 /** The first check that began at this time or later. */
 function statusFrom(store: Store, fromMs: number): Promise<Status> {
   return until(
@@ -149,7 +161,7 @@ async function followRuns(store: Store, askedMs: number): Promise<Repair> {
   let settledSeenMs = 0;
   const giveUpAtMs = askedMs + PATIENCE_MS;
   while (Date.now() < giveUpAtMs) {
-    const runs = await store.listRuns(5);
+    const runs = await store.listRuns(20);
     const [newest] = runs;
     const idle = runs.every(({ state }) => state !== 'open');
     if (newest && newest.createdMs >= askedMs && idle) {
