@@ -48,4 +48,6 @@ test.concurrent.each([
   },
 );
 
-const failed = ({ state }: { state: string }): boolean => state === 'failed';
+/** A job may fail between its reading and the look at its state. */
+const failed = (job: { state: string; failedReason: string | undefined }): boolean =>
+  job.state === 'failed' && job.failedReason !== undefined;
