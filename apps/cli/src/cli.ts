@@ -8,7 +8,7 @@ import {
   withoutSecrets,
 } from '@vm-sync/runtime';
 import { Command, CommanderError } from 'commander';
-import { backfill } from './commands/backfill.ts';
+import { backfill, changeBackfill, listBackfills } from './commands/backfill.ts';
 import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
 import { pause, resume } from './commands/pause.ts';
@@ -16,7 +16,7 @@ import { serve } from './commands/serve.ts';
 import { ready, status } from './commands/status.ts';
 import { complain, EXIT, type ExitCode } from './output.ts';
 
-type Action<O> = (config: Config, options: O) => Promise<ExitCode>;
+type Action<O> = (config: Config, options: O, args: readonly string[]) => Promise<ExitCode>;
 
 /** Runs a command line; answers with the exit code. */
 export async function runCli(args: readonly string[]): Promise<number> {
@@ -26,14 +26,26 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .option('--env-file <file>', 'read settings from this file (default: .env when it exists)')
     .exitOverride()
     .showHelpAfterError('(vm-sync --help lists the commands)');
-  const command = <O>(name: string, description: string, action: Action<O>): Command =>
-    program
-      .command(name)
+  const commandOf = <O>(
+    parent: Command,
+    name: string,
+    description: string,
+    action: Action<O>,
+    options?: { isDefault: boolean },
+  ): Command =>
+    parent
+      .command(name, options ?? {})
       .description(description)
-      // commander passes the command's options before itself.
-      .action(async (options: O) => {
-        code = await withConfig(program.opts<{ envFile?: string }>().envFile, options, action);
+      .action(async (...passed: unknown[]) => {
+        // commander passes a command's arguments, its options, and the command itself.
+        const own = passed.at(-1) as Command;
+        const { envFile } = program.opts<{ envFile?: string }>();
+        code = await withConfig(envFile, own.opts() as O, (config, options) =>
+          action(config, options, own.args),
+        );
       });
+  const command = <O>(name: string, description: string, action: Action<O>): Command =>
+    commandOf(program, name, description, action);
 
   command(
     'up',
@@ -50,10 +62,23 @@ export async function runCli(args: readonly string[]): Promise<number> {
     '--site <site>',
     'primary or dr: is this site proven complete?',
   );
-  command('backfill', 'prove and repair a range of time', backfill)
-    .requiredOption('--from <time>', 'begin, such as 2026-11-01T00:00:00Z')
-    .requiredOption('--to <time>', 'end')
-    .option('--dry-run', 'only say what would be copied');
+  const backfills = program
+    .command('backfill')
+    .usage('--from <time> --to <time> [options] | list | pause|resume|cancel <id>')
+    .description('prove and repair a range of time; list, pause, resume, cancel');
+  commandOf(backfills, 'start', 'begin one (also without this word)', backfill, { isDefault: true })
+    .requiredOption('--from <time>', 'begin: 2026-11-01T00:00:00Z, or how long ago: 72h, 30d')
+    .requiredOption('--to <time>', 'end, in the same way')
+    .option('--match <selector>', 'only these series; may be repeated', collect, [])
+    .option('--dry-run', 'only say what would be copied; needs no Redis')
+    .option('--json', 'as JSON');
+  commandOf(backfills, 'list', 'the backfills, and how far they are', listBackfills).option(
+    '--json',
+    'as JSON',
+  );
+  for (const change of ['pause', 'resume', 'cancel'] as const) {
+    commandOf(backfills, change, `${change} a backfill`, changeBackfill(change)).argument('<id>');
+  }
   command('pause', 'stop repairing; checks go on', pause);
   command('resume', 'go on repairing', resume);
   command('doctor', 'check both databases, Redis, DNS and their settings', doctor).option(
@@ -70,11 +95,13 @@ export async function runCli(args: readonly string[]): Promise<number> {
   }
 }
 
+const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
+
 /** A wrong setting ends a command before it does anything. */
 async function withConfig<O>(
   envFile: string | undefined,
   options: O,
-  action: Action<O>,
+  action: (config: Config, options: O) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   let config: Config;
   try {

@@ -1,6 +1,5 @@
 import { noDifference, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
-import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
 import { recentLoss } from './support/recent.ts';
 import { type Stack, startStack } from './support/stack.ts';
 
@@ -82,41 +81,6 @@ async function codes(stack: Stack): Promise<{ status: number | null; ready: numb
   const [status, ready] = await Promise.all([stack.run('status'), stack.run('ready')]);
   return { status: status.code, ready: ready.code };
 }
-
-test.concurrent('a backfill repairs a range that is older than what checks look at', async () => {
-  const nowMs = lastMinuteMs();
-  const all = usualSeries(nowMs, 3 * hour);
-  const window = [nowMs - 150 * minute, nowMs - 120 * minute] as const;
-  await using stack = await startStack({ env: { QUERY_WINDOW: '1800' } });
-  await stack.fill({ primary: all, dr: without(all, ...window) });
-  stack.watchReady();
-  const range = ['--from', iso(window[0]), '--to', iso(window[1])];
-  const early = await stack.run('backfill', range);
-  expect([early.code, early.stderr]).toEqual([2, expect.stringMatching(/knows no direction yet/)]);
-
-  const up = stack.spawn('up');
-  const state = await stack.untilState('a difference in older history', (seen) =>
-    seen.not_ready_because.some((why) => /differ before .*run vm-sync backfill --from/.test(why)),
-  );
-  expect(state.failback_ready).toBe(false);
-  const dry = await stack.run('backfill', [...range, '--dry-run'], noRedis);
-  expect(dry.code).toBe(1);
-  expect(dry.stdout).toMatch(/^\d chunks, primary → dr\n/);
-  expect((await stack.compareRaw()).onlyA).toBe(3_000);
-  const asked = await stack.run('backfill', adviceOf(state.not_ready_because));
-  expect([asked.code, asked.stderr]).toEqual([0, '']);
-  await stack.untilReady();
-  expect(up.ended).toBeUndefined();
-  expect(await stack.compareRaw()).toEqual(noDifference);
-});
-
-/** The arguments of the command that vm-sync itself advises. */
-function adviceOf(reasons: readonly string[]): string[] {
-  const found = reasons.map((why) => /backfill (--from \S+ --to \S+)/.exec(why)?.[1]).find(Boolean);
-  return found?.split(' ') ?? [];
-}
-
-const iso = (atMs: number): string => new Date(atMs).toISOString();
 
 test.concurrent('the doctor names what to mend', async () => {
   await using stack = await startStack({

@@ -128,13 +128,30 @@ describe.concurrent('settings', () => {
 
   test.each([
     [['ready', '--site', 'mars'], /--site: expected primary or dr, got "mars"/],
-    [['backfill', '--from', 'yesterday', '--to', '2026-01-02'], /--from: expected a time such as/],
+    [['backfill', '--from', 'yesterday', '--to', '2026-01-02'], /^--from: expected a time such as/],
+    [['backfill', '--from', '2026-01-02', '--to', ''], /^--to: expected a time such as/],
     [
       ['backfill', '--from', '2026-01-02', '--to', '2026-01-01'],
-      /--from: must be earlier than --to/,
+      /^--from: must be earlier than the end/,
     ],
-    [['backfill', '--from', '2026-01-02', '--to', '2999-01-01'], /--to: lies in the future/],
+    [['backfill', '--from', '2026-01-02', '--to', '2026-01-02'], /^--from: .*the range is empty/],
+    [['backfill', '--from', '2026-01-02', '--to', '2999-01-01'], /^--to: lies in the future/],
+    [
+      ['backfill', '--from', '72h', '--to', '1s'],
+      /^--to: samples younger than SETTLE_SECONDS are still in flight; at the latest \d{4}-/,
+    ],
+    [
+      ['backfill', '--from', '72h', '--to', '1h', '--match', '{a="b"}', '--match', '{job=~"("}'],
+      /^--match: not a regular expression/,
+    ],
     [['backfill', '--from', '2026-01-02'], /--to <time>' not specified/],
+    [['backfill', '--from', '72h', '--to', '1h'], /Redis cannot be reached \(REDIS_URL\)/],
+    [['backfill', '--from', '72h', '--to', '1h', '--dry-run'], /^unknown: Remote VM unhealthy/],
+    [['backfill', 'pause'], /missing required argument 'id'/],
+    [['backfill', 'list'], /Redis cannot be reached \(REDIS_URL\)/],
+    [['backfill', 'cancel', 'b1'], /Redis cannot be reached \(REDIS_URL\)/],
+    [['backfill', 'stop', 'b1'], /error: /],
+    [['backfill'], /error: /],
     [['status'], /Redis cannot be reached \(REDIS_URL\)/],
     [['pause'], /Redis cannot be reached \(REDIS_URL\)/],
   ] as const)('%j', async (args, says) => {

@@ -56,7 +56,7 @@ test.concurrent.each(pairs)(
   },
 );
 
-/** Eight hours: several whole slices of two hours, which are what a chunk is at most. */
+/** Eight hours in the middle of twelve: wider than one slice of a comparison. */
 async function wideGap(primary: ReturnType<typeof site>, dr: ReturnType<typeof site>) {
   const stack = await startStack({ primary, dr, env: { QUERY_STEP: '300', QUERY_WINDOW: '12h' } });
   const nowMs = lastMinuteMs();
@@ -82,15 +82,13 @@ test.concurrent.each([
     await stack.untilReady();
     expect(await stack.compareRaw()).toEqual(noDifference);
     const chunks = await stack.chunks();
-    // Metrics of several series are named as a whole; a series alone is repaired by difference.
     const whole = chunks.filter(
-      ({ order: { chunk } }) =>
-        chunk.selectors.length === 1 && chunk.window.toMs - chunk.window.fromMs >= 2 * hour,
+      ({ order: { chunk } }) => chunk.window.toMs - chunk.window.fromMs >= 2 * hour,
     );
-    expect(whole.length).toBeGreaterThanOrEqual(3);
+    expect(whole.length).toBeGreaterThanOrEqual(1);
     for (const { result, log } of whole) {
       expect(result).toMatchObject({ mode: 'native', outcome: 'repaired' });
-      expect(log.join('\n')).toMatch(/copied \d+ samples as native blocks/);
+      expect(log.join('\n')).toMatch(/copied native blocks, \d+ bytes/);
     }
     expect((await stack.state())?.samples_synced).toBeGreaterThan(0);
   },
@@ -108,7 +106,7 @@ test.concurrent.each([
     await stack.untilReady();
     expect(await stack.compareRaw()).toEqual(noDifference);
     const modes = (await stack.chunks()).map(({ result }) => result?.mode);
-    expect(modes.length).toBeGreaterThanOrEqual(3);
+    expect(modes).toContain('lines');
     expect(modes).not.toContain('native');
   },
 );

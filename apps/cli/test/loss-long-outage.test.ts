@@ -35,8 +35,8 @@ test.concurrent('72 hours, known from a mark set before: repaired without a word
     failbackReady: false,
     consecutiveClean: 0,
     marks: {
-      'primary-to-dr': { sinceMs: fromMs - hour, throughMs: fromMs, unproven: [] },
-      'dr-to-primary': { sinceMs: fromMs - hour, throughMs: fromMs, unproven: [] },
+      'primary-to-dr': { sinceMs: fromMs - hour, throughMs: fromMs, unproven: [], earlier: [] },
+      'dr-to-primary': { sinceMs: fromMs - hour, throughMs: fromMs, unproven: [], earlier: [] },
     },
   }));
   await stack.fill({ primary: filterSamples(all, (at) => at > fromMs && at <= toMs) });

@@ -105,10 +105,10 @@ test.concurrent('native exports cut in the middle: tried again, nothing doubled'
   await stack.fill({ primary: all, dr: without(all, nowMs - 10 * hour, nowMs - 2 * hour) });
   let mended = false;
   stack.watchReady(() => !mended && 'exports are cut');
-  // Far enough for the probe, which reads one block.
+  // Far enough for the probe, which reads one block. The second try goes by JSON lines, which nothing cuts.
   const native = cuts.map((cut) => ({ ...cut, path: `${path}/native`, afterBytes: 20_000 }));
   stack.primary.proxy.setFault(native[0] ?? null);
-  const failures = await cutAll(stack.primary.proxy, stack.spawn('up'), native.slice(0, 2));
+  const failures = await cutAll(stack.primary.proxy, stack.spawn('up'), native.slice(0, 1));
   for (const line of failures) expect(line).toContain(': VM export error: primary (http');
   mended = true;
   await stack.untilReady();

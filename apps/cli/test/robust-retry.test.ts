@@ -18,11 +18,10 @@ test.concurrent.each([
     stack.watchReady();
     stack.dr.proxy.setFault({ kind: 'answer', path: /\/import/, status, body: 'not today\n' });
     stack.spawn('up');
-    await until(
-      'a failed chunk',
-      async () => (await stack.chunks()).every(failed) && (await stack.chunks()).length > 0,
-    );
-    const [first, ...more] = await stack.chunks();
+    const [first, ...more] = await until('nothing but failed chunks', async () => {
+      const chunks = await stack.chunks();
+      return chunks.length > 0 && chunks.every(failed) && chunks;
+    });
     expect(first?.failedReason).toMatch(
       /^repair primary → dr, \S+Z – \S+Z: VM import error: dr \(http:\/\/127\.0\.0\.1:\d+\) answered 40[01]: not today; /,
     );

@@ -8,7 +8,7 @@ import { requireLogin } from './http/login.ts';
 import { requireRedis } from './http/require-redis.ts';
 import { requireSameOrigin } from './http/same-origin.ts';
 import { securityHeaders } from './http/security-headers.ts';
-import { type Route, serve } from './http/serve.ts';
+import { bodyParsers, type Route, serve } from './http/serve.ts';
 import { guardedRoutes, openRoutes } from './routes.ts';
 
 /** Beside `src` and beside `dist`: these files are served as they stand. */
@@ -36,7 +36,8 @@ function routerOf(routes: readonly Route[], { redis }: Context): Router {
   const router = Router();
   for (const route of routes) {
     const guards = route.needsRedis ? [requireRedis(redis)] : [];
-    router[route.method](route.path, ...guards, serve(route.handle));
+    const parsers = route.method === 'post' ? bodyParsers() : [];
+    router[route.method](route.path, ...guards, ...parsers, serve(route.handle));
   }
   return router;
 }

@@ -1,6 +1,8 @@
+import type { BackfillForecast, BackfillRange } from '@vm-sync/core';
 import {
   CHECK_OPTIONS,
   connect,
+  PaceStore,
   PREFIX,
   QUEUE_NAMES,
   QUEUES,
@@ -11,18 +13,23 @@ import { type Config, type Logger, secretsOf, withoutSecrets } from '@vm-sync/ru
 import { Queue } from 'bullmq';
 import { oncePer } from './once-per.ts';
 
+/** What a backfill of a range would copy; rejects with a `VmSyncError` that says why it cannot be told. */
+export type Forecast = (range: BackfillRange) => Promise<BackfillForecast>;
+
 /** What the handlers share. */
 export interface Context {
   readonly config: Config;
   readonly log: Logger;
   readonly redis: ReturnType<typeof connect>;
   readonly store: Store;
+  readonly paces: PaceStore;
   readonly queues: Readonly<Record<QueueName, Queue>>;
+  readonly forecast: Forecast;
 }
 
 const LOG_EVERY_MS = 60_000;
 
-export function openContext(config: Config, log: Logger): Context {
+export function openContext(config: Config, log: Logger, forecast: Forecast): Context {
   const redis = connect(config.redisUrl, 'brief');
   const secrets = secretsOf(config);
   const complain = oncePer(LOG_EVERY_MS, (message: string) =>
@@ -33,7 +40,8 @@ export function openContext(config: Config, log: Logger): Context {
   const queues = Object.fromEntries(
     QUEUE_NAMES.map((name) => [name, openQueue(name, redis, complain)]),
   ) as Record<QueueName, Queue>;
-  return { config, log, redis, store, queues };
+  const paces = new PaceStore(redis);
+  return { config, log, redis, store, paces, queues, forecast };
 }
 
 /**

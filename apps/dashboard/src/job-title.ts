@@ -1,5 +1,5 @@
 import { formatDirection } from '@vm-sync/core';
-import { CheckOrder, ChunkOrder, NotifyOrder, SettleOrder } from '@vm-sync/queue';
+import { BackfillOrder, CheckOrder, ChunkOrder, NotifyOrder, SettleOrder } from '@vm-sync/queue';
 import { spanText } from './page/text.ts';
 
 interface NamedJob {
@@ -18,11 +18,18 @@ export function jobTitle({ name = '', data }: NamedJob, nowMs: number): string {
       return named(name, CheckOrder.safeParse(data).data?.cause);
     case 'settle-run':
       return named(name, SettleOrder.safeParse(data).data?.runId);
+    case 'backfill':
+      return named(name, backfillDetail(data));
     case 'notify':
       return named(name, NotifyOrder.safeParse(data).data?.kind);
     default:
       return name;
   }
+}
+
+function backfillDetail(data: unknown): string | undefined {
+  const order = BackfillOrder.safeParse(data).data;
+  return order && `${order.action} ${order.id}`;
 }
 
 /** `dr → primary · 13:00–14:00 · 200 series`; times are UTC, with the day unless it is today. */

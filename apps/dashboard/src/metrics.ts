@@ -89,6 +89,13 @@ function setState(set: Setter, { state, sites }: Status): void {
     return view ? [[{ site }, view.healthy]] : [];
   });
   if (seen.length > 0) set('site_up', 'Whether the site answered at the last check.', seen);
+  set('beyond_repair_windows', 'Windows that were not proven and are too old for any repair.', [
+    [{}, state.beyondRepair.length],
+  ]);
+  const stuck = state.stuck.attempted.filter((attempt) => attempt.stuck);
+  set('stuck_samples', 'Samples missing in gaps that a repair did not change.', [
+    [{}, stuck.reduce((sum, { samples }) => sum + samples, 0)],
+  ]);
   const marks = Object.entries(state.marks).flatMap(([direction, mark]): [Labels, number][] =>
     mark ? [[{ direction }, verifiedThroughMs(mark) / 1e3]] : [],
   );

@@ -1,7 +1,16 @@
-import { type Direction, directionFrom } from '@vm-sync/core';
 import {
+  type Direction,
+  directionFrom,
+  type Progress,
+  type ShownPace,
+  shownPace,
+} from '@vm-sync/core';
+import {
+  type AllProgress,
+  type BackfillProgress,
   ChunkOrder,
   type EventRecord,
+  loadProgress,
   QUEUE_NAMES,
   type QueueName,
   type Readiness,
@@ -24,8 +33,10 @@ export interface FailedChunk {
   readonly error: string;
 }
 
+/** A run that is open or paused. */
 export interface OpenRun {
   readonly run: RunRecord;
+  readonly progress: Progress;
   /** Undefined when the run's settling is not waiting for chunks (any more). */
   readonly chunks: ChunkStates | undefined;
 }
@@ -47,36 +58,41 @@ export interface Overview {
   readonly readiness: Readiness;
   readonly runs: readonly RunRecord[];
   readonly openRuns: readonly OpenRun[];
+  readonly backfills: readonly BackfillProgress[];
   readonly repairsPaused: boolean;
+  readonly pace: ShownPace;
   readonly jobs: JobCounts;
   readonly failedChunks: readonly FailedChunk[];
   readonly events: readonly EventRecord[];
 }
 
 const RUNS_SHOWN = 10;
-/** An open run may be older than those that are shown: the one whose failed chunks wait for a person. */
-const RUNS_READ = 50;
 const EVENTS_SHOWN = 15;
 const FAILED_SHOWN = 5;
 
 export async function loadOverview(context: Context, nowMs: number): Promise<Overview> {
-  const { store, queues, config } = context;
-  const [status, runs, events, jobs, repairsPaused, failedChunks] = await Promise.all([
-    store.loadStatus(),
-    store.listRuns(RUNS_READ),
-    store.listEvents(EVENTS_SHOWN),
-    countJobs(queues),
-    queues.repairs.isPaused(),
-    lastFailedChunks(queues),
-  ]);
+  const { store, paces, queues, config } = context;
+  const [status, runs, events, jobs, repairsPaused, failedChunks, pace, progress] =
+    await Promise.all([
+      store.loadStatus(),
+      store.listRuns(RUNS_SHOWN),
+      store.listEvents(EVENTS_SHOWN),
+      countJobs(queues),
+      queues.repairs.isPaused(),
+      lastFailedChunks(queues),
+      paces.current(config.paceLimits),
+      store.loadState().then((state) => loadProgress(store, state, nowMs)),
+    ]);
   return {
     nowMs,
     role: config.role,
     status,
     readiness: readiness(status, undefined, nowMs),
-    runs: runs.slice(0, RUNS_SHOWN),
-    openRuns: await openRunsOf(queues, runs),
+    runs,
+    openRuns: await openRunsOf(queues, progress.runs),
+    backfills: progress.backfills,
     repairsPaused,
+    pace: shownPace(pace),
     jobs,
     failedChunks,
     events,
@@ -103,9 +119,8 @@ const failedChunk = (job: Job): FailedChunk => ({
 
 async function openRunsOf(
   queues: Context['queues'],
-  runs: readonly RunRecord[],
+  open: AllProgress['runs'],
 ): Promise<OpenRun[]> {
-  const open = runs.filter((run) => run.state === 'open');
   if (open.length === 0) return [];
   const [settling, active, delayed, failed] = await Promise.all([
     queues.checks.getJobs(['waiting-children']),
@@ -114,11 +129,15 @@ async function openRunsOf(
     idsOf(queues.repairs, 'failed'),
   ]);
   return Promise.all(
-    open.map(async (run) => {
+    open.map(async ({ run, progress }) => {
       const job = settling.find(
         (one) => one && SettleOrder.safeParse(one.data).data?.runId === run.id,
       );
-      return { run, chunks: job && (await chunkStates(job, { active, delayed, failed })) };
+      return {
+        run,
+        progress,
+        chunks: job && (await chunkStates(job, { active, delayed, failed })),
+      };
     }),
   );
 }

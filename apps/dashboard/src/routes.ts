@@ -1,4 +1,5 @@
 import type { Context } from './context.ts';
+import { changeBackfill, listBackfills, startBackfill } from './handlers/backfills.ts';
 import { healthz, readyz } from './handlers/health.ts';
 import { metricsHandler } from './handlers/metrics.ts';
 import { parity } from './handlers/parity.ts';
@@ -25,6 +26,16 @@ export const guardedRoutes = (context: Context): Route[] => [
   { method: 'get', path: '/api/runs', needsRedis: true, handle: listRuns(context) },
   { method: 'get', path: '/api/runs/:id', needsRedis: true, handle: showRun(context) },
   { method: 'post', path: '/api/checks', needsRedis: true, handle: startCheck(context) },
+  { method: 'get', path: '/api/backfills', needsRedis: true, handle: listBackfills(context) },
+  { method: 'post', path: '/api/backfills', needsRedis: true, handle: startBackfill(context) },
+  ...(['pause', 'resume', 'cancel'] as const).map(
+    (change): Route => ({
+      method: 'post',
+      path: `/api/backfills/:id/${change}`,
+      needsRedis: true,
+      handle: changeBackfill(context, change),
+    }),
+  ),
   { method: 'post', path: '/api/pause', needsRedis: true, handle: pauseRepairs(context) },
   { method: 'post', path: '/api/resume', needsRedis: true, handle: resumeRepairs(context) },
 ];

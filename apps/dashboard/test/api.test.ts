@@ -7,6 +7,14 @@ test('status, runs and a run as JSON; what is unknown is a JSON 404', async () =
   const json = async (path: string) => JSON.parse((await get(path)).text);
   expect(await json('/api/status')).toEqual({
     readiness: { ready: false, reasons: ['no check has been made yet'], stale: true },
+    pace: {
+      copies: 1,
+      bytesPerS: 1_000_000,
+      stopped: false,
+      reason: expect.stringContaining('is the scheduler running?'),
+    },
+    runs: [],
+    backfills: [],
   });
   await store.saveStatus(readyStatus());
   await store.saveRun(openRun('run-1'));
@@ -17,7 +25,7 @@ test('status, runs and a run as JSON; what is unknown is a JSON 404', async () =
   });
   expect((await json('/api/runs')).runs).toHaveLength(1);
   expect(await json('/api/runs/run-1')).toMatchObject({ id: 'run-1', state: 'open' });
-  for (const path of ['/api/runs/none', '/api/none', '/api/backfills']) {
+  for (const path of ['/api/runs/none', '/api/none', '/api/backfills/none']) {
     const { status, text } = await get(path);
     expect([path, status]).toEqual([path, 404]);
     expect(JSON.parse(text)).toEqual({ error: expect.any(String) });

@@ -7,6 +7,11 @@ import { type Dashboard, startDashboard } from '../src/index.ts';
 
 export const silent = createLogger('silent', 'dashboard', []);
 
+/** For dashboards that are not asked for a dry run. */
+export const noForecast = async (): Promise<never> => {
+  throw new Error('no dry run was expected');
+};
+
 export interface Bench {
   readonly redis: RedisServer;
   readonly dashboard: Dashboard;
@@ -22,13 +27,15 @@ export interface Bench {
 export async function startBench({
   login,
   log = silent,
+  forecast = noForecast,
 }: {
   login?: Config['dashboard']['login'];
   log?: typeof silent;
+  forecast?: Parameters<typeof startDashboard>[2];
 } = {}): Promise<Bench> {
   const redis = await startRedis();
   onTestFinished(() => redis.stop());
-  const dashboard = await startDashboard(configFor(redis.url, login), log);
+  const dashboard = await startDashboard(configFor(redis.url, login), log, forecast);
   onTestFinished(() => dashboard.close());
   const client = connect(redis.url, 'brief');
   client.on('error', () => undefined);
@@ -65,7 +72,12 @@ const MINUTE_MS = 60_000;
 /** A status as the scheduler writes it after a clean check: dr is active, primary has caught up. */
 export function readyStatus(nowMs: number = Date.now()): Status {
   const horizonMs = Math.floor((nowMs - 3 * MINUTE_MS) / (5 * MINUTE_MS)) * 5 * MINUTE_MS;
-  const mark = { sinceMs: horizonMs - 60 * MINUTE_MS, throughMs: horizonMs, unproven: [] };
+  const mark = {
+    sinceMs: horizonMs - 60 * MINUTE_MS,
+    throughMs: horizonMs,
+    unproven: [],
+    earlier: [],
+  };
   return {
     atMs: nowMs - 40_000,
     role: 'dr',
@@ -113,6 +125,7 @@ export function gapsStatus(reasons: string[], nowMs: number = Date.now()): Statu
     sinceMs: fromMs - 30 * MINUTE_MS,
     throughMs: ready.horizonMs as number,
     unproven: [{ fromMs, toMs: fromMs + 15 * MINUTE_MS }],
+    earlier: [],
   };
   return {
     ...ready,
@@ -157,6 +170,7 @@ export function openRun(id: string, nowMs: number = Date.now()): RunRecord {
     id,
     direction: { source: 'dr', destination: 'primary' },
     createdMs: nowMs - 90_000,
+    backfillId: null,
     state: 'open',
     chunks: 6,
     series: 1_200,

@@ -52,6 +52,48 @@ test('unknown: names the site that did not answer', async () => {
   expect(text).toContain('primary does not answer: connection refused');
 });
 
+test('lists what no repair reaches, and what no repair changed', async () => {
+  const { get, store } = await startBench();
+  const ready = readyStatus();
+  const window = { fromMs: Date.UTC(2026, 9, 1, 10), toMs: Date.UTC(2026, 9, 1, 12) };
+  const direction = 'dr-to-primary';
+  const tried = { times: 2, firstMs: ready.atMs - 3_600_000, lastMs: ready.atMs };
+  const attempt = { direction, window, selectors: 'ab', outcome: 'done', ...tried } as const;
+  await store.saveStatus({
+    ...ready,
+    state: {
+      ...ready.state,
+      beyondRepair: [
+        {
+          direction,
+          window,
+          reason: 'destination-backfill-age',
+          sinceMs: ready.atMs,
+          samplesMissing: 1_234,
+        },
+      ],
+      stuck: {
+        attempted: [
+          { ...attempt, samples: 7_777, stuck: true },
+          { ...attempt, samples: 8_888, stuck: false },
+        ],
+      },
+    },
+  });
+  const { text } = await get('/');
+  expect(text).toContain('primary holds everything that dr has, except what is beyond repair: ');
+  expect(text).toContain('dr → primary, 2026-10-01 10:00–12:00');
+  expect(text).toContain('at least 1,234 samples');
+  expect(text).toContain('older than primary accepts (-maxBackfillAge)');
+  expect(text).toContain('7,777 samples, tried 2 times');
+  expect(text).not.toContain('8,888');
+  const api = JSON.parse((await get('/api/status')).text);
+  expect(api.state.beyondRepair).toMatchObject([{ samplesMissing: 1_234, window }]);
+  const metrics = (await get('/metrics')).text;
+  expect(metrics).toContain('vmsync_beyond_repair_windows 1');
+  expect(metrics).toContain('vmsync_stuck_samples 7777');
+});
+
 test('a ready that has grown old is not ready any more', async () => {
   const { get, store } = await startBench();
   const nowMs = Date.now();
@@ -100,7 +142,7 @@ test('shows the open run with its chunks by state, and the failed chunk with the
   expect(text).toContain(`href="/queues/queue/repairs/${job.id}"`);
   expect(text).toContain('dr answered 503');
   expect(text).not.toContain('second line');
-  expect(text).toMatch(/dr → primary · .*\d\d:\d\d–.*\d\d:\d\d.* · 200 series/);
+  expect(text).toMatch(/dr → primary · .*\d\d:\d\d ?– ?.*\d\d:\d\d.* · 200 series/);
 });
 
 test('says that repairs are paused', async () => {

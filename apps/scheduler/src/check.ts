@@ -1,45 +1,39 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import {
   afterCheck,
   type CheckReport,
-  directionFrom,
-  directionKey,
-  type RecentRepair,
-  requestBackfill,
-  SITES,
+  noteShort,
+  planLimits,
+  type SyncEvent,
   type SyncState,
+  setAsideStuck,
 } from '@vm-sync/core';
 import { CHECK_OPTIONS, type CheckOrder, type Status } from '@vm-sync/queue';
 import { resolveActiveSite } from '@vm-sync/runtime';
-import { type CheckResult, checkGaps } from '@vm-sync/steps';
-import type { Job, Queue } from 'bullmq';
+import { type CheckResult, checkGaps, type Plan } from '@vm-sync/steps';
+import type { Job } from 'bullmq';
+import { AFTER_WIPE_MS, withLostRepairs } from './after-wipe.ts';
 import type { SchedulerContext } from './context.ts';
-import { describeRun, FailedChunks, NO_WORK, type OpenWork, worthRetrying } from './runs.ts';
+import { FailedChunks, shortChunks, worthRetrying } from './failed-chunks.ts';
+import { describeRun, NO_WORK, type OpenWork } from './runs.ts';
 import { checkSettings } from './settings.ts';
 import { emit } from './tell.ts';
-
-/**
- * A worker whose job was wiped away goes on until its lock cannot be renewed; what it imports meanwhile would be copied
- * a second time.
- */
-const AFTER_WIPE_MS = 25_000;
 
 /** Readiness expires when no check has confirmed it for this many intervals. */
 const VALID_INTERVALS = 3;
 
-/** The `check-gaps` job: one check, its consequences for the state, and a run for what is missing. */
+/** The `check-gaps` job: one check, its consequences for the state, and runs for what is missing. */
 export async function runCheck(
   context: SchedulerContext,
   order: CheckOrder,
   job: Job,
   signal: AbortSignal,
 ): Promise<string> {
-  const { config, log, databases, memory, runs } = context;
+  const { config, log, databases, memory, runs, checks, store } = context;
   const { state: remembered, redisWasWiped } = await memory.load();
-  const lost = redisWasWiped ? lostRepairs(remembered, Date.now() + AFTER_WIPE_MS) : [];
-  const kept = withRepairs(remembered, lost);
-  const before = order.backfill ? requestBackfill(kept, order.backfill) : kept;
+  const before = redisWasWiped ? withLostRepairs(remembered, Date.now()) : remembered;
   if (redisWasWiped) log.warn('Redis has been wiped; work in progress is planned again');
-  let work = NO_WORK;
+  const beginning = new Beginning(context, job);
   let failed = new FailedChunks(NO_WORK);
   const result = await checkGaps(
     {
@@ -47,93 +41,104 @@ export async function runCheck(
       resolveActive: () => resolveActiveSite(config.active),
       now: Date.now,
       setAside: async (direction) => {
-        work = await runs.openWork(direction);
-        failed = new FailedChunks(work);
-        if (lost.length > 0) {
-          await pause(AFTER_WIPE_MS, signal);
+        beginning.work = await runs.openWork(direction);
+        failed = new FailedChunks(beginning.work);
+        if (redisWasWiped) {
+          await wait(AFTER_WIPE_MS, undefined, { signal });
           await databases[direction.destination].makeVisible();
         }
         return failed;
       },
+      begin: (plan, state) => beginning.begin(plan, state),
+      isAwaited: async () => (await checks.getWaitingCount()) > 0,
+      limits: planLimits(await store.loadRates()),
       signal,
     },
     checkSettings(config),
     before,
   );
-  const { state, events } = afterCheck(result.state, result.report, config.failbackCleanChecks);
-  for (const event of [...result.events, ...events]) await emit(context, event);
-  await retryFailed(context, result, work, failed, before.startedMs);
-  await startRun(context, result, work, job);
+  const known = { ...result.state, stuck: beginning.stuck ?? result.state.stuck };
+  const { state: checked, events } = afterCheck(known, result.report, config.failbackCleanChecks);
+  for (const event of [...result.events, ...beginning.events, ...events]) {
+    await emit(context, event);
+  }
+  const leftAlone = await retryFailed(context, result, beginning.work, failed, before.startedMs);
+  const state = await tellShort(context, checked, result.report, beginning.work, leftAlone);
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);
-  await context.store.saveStatus(statusOf(context, result.report, state));
+  await store.saveStatus(statusOf(context, result.report, state));
   const text = describe(result.report, order.cause, state.consecutiveClean);
   log.info({ outcome: result.report.outcome, tookMs: result.report.tookMs }, text);
   return text;
 }
 
-/**
- * Runs that were wiped away never settle, but may have copied something a moment ago: what was unproven then is proven
- * only when it has certainly been written to disk, and looked at again when its destination restarts.
- */
-const lostRepairs = ({ marks }: SyncState, settledMs: number): RecentRepair[] =>
-  DIRECTIONS.flatMap((direction) =>
-    (marks[direction]?.unproven ?? []).map((window) => ({ direction, window, settledMs })),
-  );
+/** Makes runs of plans while the check goes on, without what a repair did not change the last time. */
+class Beginning {
+  work: OpenWork = NO_WORK;
+  readonly events: SyncEvent[] = [];
+  /** What is remembered of repairs that changed nothing; undefined while nothing has been planned. */
+  stuck: SyncState['stuck'] | undefined;
+  readonly #context: SchedulerContext;
+  readonly #job: Job;
 
-/** Repairs of the same windows are known once, with the later time. */
-function withRepairs(state: SyncState, repairs: readonly RecentRepair[]): SyncState {
-  const keyOf = ({ direction, window }: RecentRepair) =>
-    `${direction} ${window.fromMs} ${window.toMs}`;
-  const known = new Set(repairs.map(keyOf));
-  const others = state.recentRepairs.filter((repair) => !known.has(keyOf(repair)));
-  return { ...state, recentRepairs: [...others, ...repairs] };
-}
-
-const DIRECTIONS = SITES.map((site) => directionKey(directionFrom(site)));
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    });
-  });
-
-async function startRun(
-  context: SchedulerContext,
-  result: CheckResult,
-  work: OpenWork,
-  job: Job,
-): Promise<void> {
-  const { report, chunks, plannedFor } = result;
-  if (report.outcome === 'unknown' || chunks.length === 0 || !plannedFor) return;
-  if (work.inProgress) {
-    await job.log('chunks of an earlier run are still under way: nothing new is planned');
-    return;
+  constructor(context: SchedulerContext, job: Job) {
+    this.#context = context;
+    this.#job = job;
   }
-  const run = await context.runs.start(report.direction, chunks, plannedFor, Date.now());
-  context.log.info({ runId: run.id }, `started ${describeRun(run)}`);
-  await job.log(`started ${describeRun(run)}`);
+
+  async begin(plan: Plan, state: SyncState): Promise<void> {
+    const { log, runs } = this.#context;
+    if (plan.backfillId === null && this.work.inProgress) {
+      await this.#job.log('chunks of an earlier run are still under way: nothing new is planned');
+      return;
+    }
+    const found = setAsideStuck(this.stuck ?? state.stuck, plan.direction, plan, Date.now());
+    const { toRepair } = found;
+    this.stuck = found.memory;
+    this.events.push(...found.events);
+    if (toRepair.length === 0) return;
+    const run = await runs.start({ ...plan, chunks: toRepair }, Date.now());
+    log.info({ runId: run.id }, `started ${describeRun(run)}`);
+    await this.#job.log(`started ${describeRun(run)}`);
+  }
 }
 
+/** Tries again what is worth it; returns the failed chunks that are left alone. */
 async function retryFailed(
   { log }: SchedulerContext,
   { report, state }: CheckResult,
   work: OpenWork,
   failed: FailedChunks,
   startedBefore: CheckResult['state']['startedMs'],
-): Promise<void> {
-  if (report.outcome === 'unknown' || work.failed.length === 0) return;
+): Promise<Job[]> {
+  if (report.outcome === 'unknown' || work.failed.length === 0) return [];
   const { destination } = report.direction;
   const earlier = startedBefore[destination];
   const restarted = earlier !== null && earlier !== state.startedMs[destination];
   const seen = { nowMs: Date.now(), moot: failed.moot(), restarted };
-  for (const chunk of worthRetrying(work.failed, seen)) {
+  const again = worthRetrying(work.failed, seen);
+  for (const chunk of again) {
     await chunk.retry('failed');
     log.info({ jobId: chunk.id }, `chunk ${chunk.id} is tried again`);
   }
+  return work.failed.filter((job) => !again.includes(job));
+}
+
+/**
+ * Tells of chunks that failed because the destination does not have what it accepted, when nothing is under way any more:
+ * all of a run in one message.
+ */
+async function tellShort(
+  context: SchedulerContext,
+  state: SyncState,
+  report: CheckReport,
+  { inProgress }: OpenWork,
+  leftAlone: readonly Job[],
+): Promise<SyncState> {
+  if (report.outcome === 'unknown' || inProgress) return state;
+  const short = noteShort(state.stuck, report.direction, shortChunks(leftAlone), Date.now());
+  for (const event of short.events) await emit(context, event);
+  return { ...state, stuck: short.memory };
 }
 
 function statusOf(
@@ -166,16 +171,6 @@ function describe(report: CheckReport, cause: CheckOrder['cause'], clean: number
   const proof =
     clean > 0 ? `clean (${clean} in a row)` : 'nothing missing, but not all is proven yet';
   return `check (${cause}): ${proof}; ${compared}`;
-}
-
-/** How a `check-gaps` job is asked for, beside the regular ones. */
-export async function requestBackfillCheck(
-  checks: Queue,
-  backfill: NonNullable<CheckOrder['backfill']>,
-): Promise<string> {
-  const order: CheckOrder = { cause: 'operator', backfill };
-  const job = await checks.add('check-gaps', order, CHECK_OPTIONS);
-  return job.id ?? '';
 }
 
 /** Asks for a check as soon as possible; several wishes at once are one check. */

@@ -1,4 +1,4 @@
-import { connect, openQueue, PREFIX, Store } from '@vm-sync/queue';
+import { connect, openQueue, PaceStore, PREFIX, Store } from '@vm-sync/queue';
 import type { Config, Logger } from '@vm-sync/runtime';
 import { type Databases, openDatabases } from '@vm-sync/victoria-metrics';
 import { FlowProducer, type Queue } from 'bullmq';
@@ -11,6 +11,7 @@ export interface SchedulerContext {
   readonly log: Logger;
   readonly databases: Databases;
   readonly store: Store;
+  readonly paces: PaceStore;
   readonly memory: Memory;
   readonly runs: Runs;
   readonly checks: Queue;
@@ -36,6 +37,7 @@ export function createContext(config: Config, log: Logger): SchedulerContext {
     log,
     databases,
     store,
+    paces: new PaceStore(connection),
     memory: new Memory(store, config.stateFile, log),
     runs: new Runs(store, checks, repairs, flows),
     checks,

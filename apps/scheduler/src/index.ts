@@ -1,3 +1,2 @@
-export { requestBackfillCheck } from './check.ts';
 export { type Running, startScheduler } from './scheduler.ts';
 export { checkSettings } from './settings.ts';

@@ -1,5 +1,6 @@
 import { errorKind, errorText } from '@vm-sync/core';
 import {
+  BackfillOrder,
   CHECK_OPTIONS,
   CheckOrder,
   NotifyOrder,
@@ -9,8 +10,10 @@ import {
 } from '@vm-sync/queue';
 import { type Config, type Logger, postWebhook } from '@vm-sync/runtime';
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { runBackfill } from './backfill.ts';
 import { requestCheck, runCheck } from './check.ts';
 import { createContext, type SchedulerContext } from './context.ts';
+import { Governor } from './govern.ts';
 import { settleRun } from './settle.ts';
 
 export interface Running {
@@ -39,6 +42,8 @@ export async function startScheduler(config: Config, log: Logger): Promise<Runni
   }
   await assertSchedule(context);
   await requestCheck(context, 'start');
+  const governor = new Governor(context);
+  void governor.run();
   const timer = setInterval(() => {
     assertSchedule(context).catch((error) => log.warn({ err: errorText(error) }, 'schedule'));
   }, REASSERT_MS);
@@ -46,6 +51,7 @@ export async function startScheduler(config: Config, log: Logger): Promise<Runni
   return {
     async close() {
       clearInterval(timer);
+      governor.close();
       for (const worker of workers) worker.cancelAllJobs('shutdown');
       await Promise.all(workers.map((worker) => worker.close()));
       await context.close();
@@ -75,6 +81,9 @@ function checksWorker(context: SchedulerContext): Worker {
       try {
         if (job.name === 'settle-run')
           return await settleRun(context, SettleOrder.parse(job.data), job);
+        if (job.name === 'backfill') {
+          return await runBackfill(context, BackfillOrder.parse(job.data), job);
+        }
         if (job.name === 'check-gaps') {
           return await runCheck(context, CheckOrder.parse(job.data), job, aborted);
         }

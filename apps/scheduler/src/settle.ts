@@ -1,5 +1,12 @@
-import { afterRun, CONFIRM_AFTER_MS, errorText } from '@vm-sync/core';
-import { ChunkResult, type SettleOrder } from '@vm-sync/queue';
+import {
+  afterRun,
+  type Chunk,
+  CONFIRM_AFTER_MS,
+  errorText,
+  learnRates,
+  noteRepaired,
+} from '@vm-sync/core';
+import { ChunkOrder, ChunkResult, type SettleOrder } from '@vm-sync/queue';
 import type { VictoriaMetrics } from '@vm-sync/victoria-metrics';
 import type { Job } from 'bullmq';
 import { requestCheck } from './check.ts';
@@ -17,7 +24,7 @@ export async function settleRun(
   const { databases, log, memory, store } = context;
   const run = await store.loadRun(order.runId);
   if (!run) return `run ${order.runId} is not known any more; the next check plans what is missing`;
-  if (run.state === 'settled') return `run ${run.id} has been settled before`;
+  if (run.settledMs !== null) return `run ${run.id} has been settled before`;
   const values = Object.values(await job.getChildrenValues());
   const results = values.flatMap((value) => {
     const result = ChunkResult.safeParse(value);
@@ -33,19 +40,40 @@ export async function settleRun(
   }
   const atMs = Date.now();
   const { state } = await memory.load();
-  const { direction, windows } = run;
-  await memory.save(afterRun(state, { atMs, direction, windows, samples }));
+  const { direction, windows, backfillId } = run;
+  const cancelled = run.state === 'cancelled';
+  if (samples > 0 || !cancelled) {
+    const after = afterRun(state, { atMs, direction, windows, samples, bytes, backfillId });
+    const repaired = await repairedChunks(context, job);
+    await memory.save({ ...after, stuck: noteRepaired(after.stuck, direction, repaired, atMs) });
+  }
   await store.saveRun({
     ...run,
-    state: 'settled',
+    state: cancelled ? 'cancelled' : 'settled',
     settledMs: atMs,
     samplesCopied: samples,
     bytesCopied: bytes,
   });
+  await store.saveRates(learnRates(await store.loadRates(), results));
   await requestCheck(context, 'confirm', CONFIRM_AFTER_MS + 1_000);
-  const text = `run ${run.id} settled: ${samples} samples copied by ${results.length} chunks`;
+  const text = `run ${run.id} ${cancelled ? 'cancelled' : 'settled'}: ${samples} samples copied by ${results.length} chunks`;
   log.info({ runId: run.id, samples, bytes }, text);
   return text;
+}
+
+/** The chunks of a run that were read back as complete. */
+async function repairedChunks({ repairs }: SchedulerContext, job: Job): Promise<Chunk[]> {
+  const { processed = {} } = await job.getDependencies();
+  const ids = Object.entries(processed).flatMap(([key, value]) => {
+    const result = ChunkResult.safeParse(value);
+    const done = result.success && result.data.outcome !== 'cancelled';
+    return done ? [key.slice(key.lastIndexOf(':') + 1)] : [];
+  });
+  const jobs = await Promise.all(ids.map((id) => repairs.getJob(id)));
+  return jobs.flatMap((one) => {
+    const order = ChunkOrder.safeParse(one?.data);
+    return order.success ? [order.data.chunk] : [];
+  });
 }
 
 /** Makes graphs show what was repaired. That this fails is worth a word, but the samples are there all the same. */

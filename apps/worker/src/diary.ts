@@ -45,12 +45,14 @@ export class Diary {
     await this.#pending;
   }
 
-  /** Counts how often the destination was busy; answers with the count. */
-  async countBusy(): Promise<number> {
-    const busy = Number(this.#before()['busy'] ?? 0) + 1;
-    this.#progress({ busy });
+  /** How often earlier tries of this chunk were too slow. */
+  timeouts(): number {
+    return Number(this.#before()['timeouts'] ?? 0);
+  }
+
+  async countTimeout(): Promise<void> {
+    this.#progress({ timeouts: this.timeouts() + 1 });
     await this.#pending;
-    return busy;
   }
 
   /** Leaves word that the destination accepted the samples and does not have them. */

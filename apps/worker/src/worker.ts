@@ -1,5 +1,14 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { errorKind, errorText, formatDirection, formatWindow, VmSyncError } from '@vm-sync/core';
-import { ChunkOrder, type ChunkResult, connect, PREFIX, QUEUES, Store } from '@vm-sync/queue';
+import {
+  ChunkOrder,
+  type ChunkResult,
+  connect,
+  PaceStore,
+  PREFIX,
+  QUEUES,
+  Store,
+} from '@vm-sync/queue';
 import { type Config, type Logger, resolveActiveSite } from '@vm-sync/runtime';
 import { repairChunk, ShortError } from '@vm-sync/steps';
 import { type Databases, openDatabases, transferBetween } from '@vm-sync/victoria-metrics';
@@ -13,6 +22,7 @@ import {
 } from 'bullmq';
 import { Diary } from './diary.ts';
 import { LockWatch } from './lock-watch.ts';
+import { Throttle } from './throttle.ts';
 
 export interface Running {
   close(): Promise<void>;
@@ -23,6 +33,8 @@ interface WorkerContext {
   readonly log: Logger;
   readonly databases: Databases;
   readonly store: Store;
+  readonly paces: PaceStore;
+  readonly throttle: Throttle;
   readonly locks: LockWatch;
 }
 
@@ -32,8 +44,19 @@ const LOCK_MS = 15_000;
 /** A busy database is asked again after this long where it names no time itself. */
 const BUSY_MS = 10_000;
 
-/** So many waits for a busy database are no failed tries; then waiting itself is the failure. */
-const BUSY_MOST = 100;
+/** A chunk looks again this often whether repairs that are stopped go on. */
+const STOPPED_MS = 15_000;
+
+/** A chunk of a paused run looks again so often; resuming calls it at once. */
+const PAUSED_MS = 60_000;
+
+/** A chunk that has nothing to do any more because its backfill was cancelled. */
+const CANCELLED: Omit<ChunkResult, 'tookMs'> = {
+  outcome: 'cancelled',
+  mode: 'none',
+  samples: 0,
+  bytes: 0,
+};
 
 /** Starts a worker: it repairs chunks, WORKER_CONCURRENCY at a time. */
 export async function startWorker(config: Config, log: Logger): Promise<Running> {
@@ -42,7 +65,9 @@ export async function startWorker(config: Config, log: Logger): Promise<Running>
   const databases = openDatabases(config.vm);
   const locks = new LockWatch(LOCK_MS);
   const store = new Store(connection, (message) => log.error(message));
-  const context: WorkerContext = { config, log, databases, store, locks };
+  const paces = new PaceStore(connection);
+  const throttle = await Throttle.start(paces, config.paceLimits, log);
+  const context: WorkerContext = { config, log, databases, store, paces, throttle, locks };
   const worker = new Worker(
     QUEUES.repairs,
     // Three named arguments: only then does BullMQ make the signal.
@@ -67,6 +92,7 @@ export async function startWorker(config: Config, log: Logger): Promise<Running>
       // A stopped worker hands its chunks back at once; another one finishes them.
       worker.cancelAllJobs('shutdown');
       await worker.close();
+      throttle.close();
       await Promise.all([databases.primary.close(), databases.dr.close()]);
       connection.disconnect();
     },
@@ -86,21 +112,64 @@ async function work(
     );
   }
   const order = parsed.data;
+  if (context.throttle.stopped) {
+    // Without a word in its log, or a day's stop would fill it.
+    return await waitQuietly(job, token, STOPPED_MS, context);
+  }
+  if ((await context.store.loadRun(order.runId))?.state === 'paused') {
+    return await waitQuietly(job, token, PAUSED_MS, context);
+  }
   const diary = new Diary(job, order, context.log);
   const startedMs = Date.now();
   try {
     const done = await repairChunk(order.chunk, chunkContext(job, order, diary, signal, context));
     await diary.end(`done: ${done.outcome}, ${done.samples} samples, ${done.bytes} bytes`);
+    await count(job, order, done, context);
     return { ...done, tookMs: Date.now() - startedMs };
   } catch (error) {
+    if (error instanceof RunEndedError) {
+      await diary.end('cancelled with its backfill');
+      return { ...CANCELLED, tookMs: Date.now() - startedMs };
+    }
+    if (error instanceof RunPausedError) {
+      await diary.end('waits: its backfill is paused');
+      await job.moveToDelayed(Date.now() + PAUSED_MS, token);
+      throw new DelayedError();
+    }
     if (signal.aborted && signal.reason === 'shutdown') {
       await diary.end('handed back: this worker is being stopped');
       await job.moveToWait(token);
       throw new WaitingError();
     }
-    return await failed(job, token, order, error, diary);
+    return await failed(job, token, order, error, diary, context);
   } finally {
     context.locks.forget(job.id ?? '');
+  }
+}
+
+async function waitQuietly(
+  job: Job,
+  token: string | undefined,
+  restMs: number,
+  { locks }: WorkerContext,
+): Promise<never> {
+  locks.forget(job.id ?? '');
+  await job.moveToDelayed(Date.now() + restMs, token);
+  throw new DelayedError();
+}
+
+/** For the eyes of people only: that it cannot be counted does not undo what was done. */
+async function count(
+  job: Job,
+  { runId, chunk }: ChunkOrder,
+  { samples, bytes }: { readonly samples: number; readonly bytes: number },
+  { store, log }: WorkerContext,
+): Promise<void> {
+  try {
+    const finished = { atMs: Date.now(), planned: chunk.samples, samples, bytes };
+    await store.countChunk(runId, job.id ?? '', finished);
+  } catch (error) {
+    log.warn({ err: errorText(error), jobId: job.id }, 'a chunk that is done was not counted');
   }
 }
 
@@ -111,7 +180,7 @@ function chunkContext(
   signal: AbortSignal,
   context: WorkerContext,
 ): Parameters<typeof repairChunk>[1] {
-  const { databases, locks } = context;
+  const { databases, locks, throttle } = context;
   const { direction, stepMs, dedupMs } = order;
   return {
     pair: {
@@ -126,14 +195,26 @@ function chunkContext(
     mayHaveBegun: job.attemptsStarted > 1 || job.stalledCounter > 0,
     assertOrderHolds: () => assertOrderHolds(order, context),
     say: (text) => diary.say(text),
-    onBytes: (bytes) => {
+    timeouts: diary.timeouts(),
+    onBytes: async (bytes) => {
+      await throttle.take(bytes, signal);
       signal.throwIfAborted();
       locks.assertHeld(job.id ?? '');
       diary.moved(bytes);
     },
-    wait: (ms) => wait(ms, signal),
+    wait: (ms) => wait(ms, undefined, { signal }),
     signal,
   };
+}
+
+/** The backfill of a chunk was cancelled: there is nothing left to do, and nothing to mend. */
+class RunEndedError extends Error {
+  override name = 'RunEndedError';
+}
+
+/** The backfill of a chunk is paused: it waits, and waiting is no failed try. */
+class RunPausedError extends Error {
+  override name = 'RunPausedError';
 }
 
 /** An order is old when its run was superseded, or when another site is active than when it was given. */
@@ -143,6 +224,8 @@ async function assertOrderHolds(
 ): Promise<void> {
   const ordered = formatDirection(direction);
   const run = await store.loadRun(runId);
+  if (run?.state === 'cancelled') throw new RunEndedError();
+  if (run?.state === 'paused') throw new RunPausedError();
   if (run?.state !== 'open') {
     const why = run ? `its run ${runId} is ${run.state}` : `its run ${runId} is not known any more`;
     throw new VmSyncError(
@@ -170,18 +253,19 @@ async function failed(
   order: ChunkOrder,
   error: unknown,
   diary: Diary,
+  { paces }: WorkerContext,
 ): Promise<never> {
   const text = sentence(order, error);
   const kind = errorKind(error);
-  await diary.end(`failed: ${text}`);
-  if (kind === 'busy') {
-    const waits = await diary.countBusy();
-    if (waits <= BUSY_MOST) {
-      const restMs = (error instanceof VmSyncError && error.retryAfterMs) || BUSY_MS;
-      await job.moveToDelayed(Date.now() + restMs, token);
-      throw new DelayedError();
-    }
+  if (error instanceof VmSyncError && kind === 'busy') {
+    // Being asked for patience is no failed try, however often.
+    await diary.end(`waits: ${text}`);
+    if (error.site) await paces.countBusy(error.site);
+    await job.moveToDelayed(Date.now() + (error.retryAfterMs ?? BUSY_MS), token);
+    throw new DelayedError();
   }
+  await diary.end(`failed: ${text}`);
+  if (error instanceof VmSyncError && error.timedOut) await diary.countTimeout();
   if (kind === 'final') {
     if (error instanceof ShortError) await diary.markShort();
     throw new UnrecoverableError(text);
@@ -195,17 +279,3 @@ function sentence(order: ChunkOrder, error: unknown): string {
   if (text.startsWith('repair ')) return text;
   return `repair ${formatDirection(order.direction)}, ${formatWindow(order.chunk.window)}: ${text}`;
 }
-
-const wait = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const end = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', end);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', end, { once: true });
-  });

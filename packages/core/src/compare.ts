@@ -116,31 +116,54 @@ export function differenceByBucket(
   }));
 }
 
-/** A gap: the buckets of one series in one stretch of time that the destination lacks, in whole or in part. */
+/**
+ * A gap: the buckets of one series in one stretch of time that the destination lacks. Either it holds nothing there, or
+ * something everywhere: these two are repaired in different ways.
+ */
 export interface Gap {
   readonly labels: Labels;
   readonly fromMs: number;
   readonly toMs: number;
   /** How many samples the destination lacks at the least. */
   readonly missing: number;
+  /** How many samples the destination holds there; 0 is an empty stretch. */
+  readonly held: number;
 }
 
-/** Joins neighbouring missing buckets of one series into gaps. */
+/** Joins neighbouring missing buckets of one series into gaps; `held` is what the destination holds, bucket by bucket. */
 export function gapsOfSeries(
   labels: Labels,
   missing: ArrayLike<number>,
   grid: { readonly fromMs: number; readonly stepMs: number },
+  held?: ArrayLike<number>,
 ): Gap[] {
   const gaps: Gap[] = [];
   for (let at = 0; at < missing.length; at++) {
     const lost = missing[at] as number;
     if (lost === 0) continue;
     const fromMs = grid.fromMs + at * grid.stepMs;
+    const next = {
+      labels,
+      fromMs,
+      toMs: fromMs + grid.stepMs,
+      missing: lost,
+      held: held?.[at] ?? 0,
+    };
     const last = gaps.at(-1);
-    const toMs = fromMs + grid.stepMs;
-    if (last?.toMs === fromMs) {
-      gaps[gaps.length - 1] = { ...last, toMs, missing: last.missing + lost };
-    } else gaps.push({ labels, fromMs, toMs, missing: lost });
+    const joined = last && joinGaps(last, next);
+    if (joined) gaps[gaps.length - 1] = joined;
+    else gaps.push(next);
   }
   return gaps;
+}
+
+/** Two gaps of one series as one, when the second begins where the first ends and both are empty, or neither is. */
+export function joinGaps(first: Gap, second: Gap): Gap | undefined {
+  if (first.toMs !== second.fromMs || (first.held === 0) !== (second.held === 0)) return undefined;
+  return {
+    ...first,
+    toMs: second.toMs,
+    missing: first.missing + second.missing,
+    held: first.held + second.held,
+  };
 }

@@ -1,3 +1,5 @@
+import type { Site } from './site.ts';
+
 /**
  * What an error asks for, decided where the answer is read:
  * `retryable` - the same request may go through later; `busy` - the server asked for patience;
@@ -14,15 +16,26 @@ export class VmSyncError extends Error {
   readonly kind: ErrorKind;
   /** How long the server asked us to wait, where it did. */
   readonly retryAfterMs: number | undefined;
+  /** True when a server did not answer in time: less at once may be fast enough. */
+  readonly timedOut: boolean;
+  /** The site that answered so, where one did. */
+  readonly site: Site | undefined;
 
   constructor(
     kind: ErrorKind,
     message: string,
-    options?: { readonly cause?: unknown; readonly retryAfterMs?: number | undefined },
+    options?: {
+      readonly cause?: unknown;
+      readonly retryAfterMs?: number | undefined;
+      readonly timedOut?: boolean;
+      readonly site?: Site | undefined;
+    },
   ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.kind = kind;
     this.retryAfterMs = options?.retryAfterMs;
+    this.site = options?.site;
+    this.timedOut = options?.timedOut ?? false;
   }
 }
 

@@ -1,5 +1,13 @@
+import { type BeyondReason, beyondReasonText } from './beyond.ts';
 import { formatDuration } from './duration.ts';
-import { type Direction, formatDirection, type Site } from './site.ts';
+import {
+  type Direction,
+  type DirectionKey,
+  directionOf,
+  formatDirection,
+  type Site,
+} from './site.ts';
+import { formatWindow, type Window } from './window.ts';
 
 /** Everything worth telling, as plain data. Each is told once, at the change; its sentence is the same everywhere. */
 export type SyncEvent =
@@ -21,6 +29,8 @@ export type SyncEvent =
       readonly cleanChecks: number;
       /** Samples of the last query window that the destination lacks within GAP_THRESHOLD. */
       readonly tolerated: number;
+      /** Windows in which the destination may lack what nobody can copy any more. */
+      readonly beyondRepair: number;
     }
   | { readonly kind: 'ready-withdrawn'; readonly reason: string }
   | {
@@ -31,7 +41,48 @@ export type SyncEvent =
     }
   | { readonly kind: 'check-unknown'; readonly reason: string }
   | { readonly kind: 'mark-started'; readonly sinceMs: number }
-  | { readonly kind: 'repairs-reopened'; readonly site: Site; readonly windows: number };
+  | { readonly kind: 'repairs-reopened'; readonly site: Site; readonly windows: number }
+  | { readonly kind: 'repairs-stopped'; readonly reason: string }
+  | { readonly kind: 'repairs-go-on'; readonly reason: string | null }
+  | {
+      readonly kind: 'beyond-repair';
+      readonly direction: Direction;
+      readonly reason: BeyondReason;
+      readonly windows: readonly Window[];
+      /** Open time goes on to here, and gets too old as well unless it is repaired before; null when there is none. */
+      readonly followsToMs: number | null;
+    }
+  | {
+      readonly kind: 'gap-stuck';
+      readonly direction: Direction;
+      /** How many chunks are set aside, and the samples that the destination lacks in them. */
+      readonly chunks: number;
+      readonly samples: number;
+      /** From the oldest of them to the newest. */
+      readonly window: Window;
+      readonly sinceMs: number;
+      /** The first failed chunk's error; null where repairs were read back as complete. */
+      readonly reason: string | null;
+    }
+  | {
+      readonly kind:
+        | 'backfill-started'
+        | 'backfill-paused'
+        | 'backfill-resumed'
+        | 'backfill-cancelled'
+        | 'backfill-given-up';
+      readonly id: string;
+      readonly direction: DirectionKey;
+      readonly window: Window;
+      readonly match: readonly string[];
+    }
+  | {
+      readonly kind: 'backfill-complete';
+      readonly id: string;
+      readonly window: Window;
+      readonly samples: number;
+      readonly tookMs: number;
+    };
 
 export type Severity = 'info' | 'warn' | 'error';
 
@@ -64,7 +115,11 @@ export function tell(event: SyncEvent): Telling {
         event.tolerated === 0
           ? `${destination} holds everything that ${source} has`
           : `${destination} lacks ${count(event.tolerated)} samples, within GAP_THRESHOLD`;
-      const why = `${event.cleanChecks} clean checks in a row, ${what}`;
+      const but =
+        event.beyondRepair === 0
+          ? ''
+          : `, except ${windowsText(event.beyondRepair)} that no repair reaches`;
+      const why = `${event.cleanChecks} clean checks in a row, ${what}${but}`;
       return message('info', `🟢 VM-Sync: FAILBACK READY (${why})`);
     }
     case 'ready-withdrawn':
@@ -83,8 +138,75 @@ export function tell(event: SyncEvent): Telling {
         'warn',
         `${event.site} restarted: ${event.windows} recently repaired window${event.windows === 1 ? ' is' : 's are'} checked again`,
       );
+    case 'repairs-stopped':
+      return message('error', `🛑 VM-Sync: Repairs stopped: ${event.reason}`);
+    case 'repairs-go-on':
+      return logged('info', `Repairs go on${event.reason === null ? '' : `: ${event.reason}`}`);
+    case 'beyond-repair': {
+      const { direction, reason, windows, followsToMs } = event;
+      const [first, ...more] = windows;
+      const where = first ? formatWindow(first) : '';
+      const others = more.length > 0 ? ` and ${windowsText(more.length)} more` : '';
+      const follows =
+        followsToMs === null
+          ? ''
+          : `; what is not proven from there to ${iso(followsToMs)} goes the same way as it ages`;
+      return message(
+        'warn',
+        `⚠️ VM-Sync: Beyond repair: ${where}${others} was not proven (${formatDirection(direction)}) and is ${beyondReasonText(reason, direction)}${follows}; READY does not wait for it`,
+      );
+    }
+    case 'gap-stuck': {
+      const { direction, chunks, samples, window, sinceMs, reason } = event;
+      if (reason !== null) {
+        const more = chunks > 1 ? ` (and ${chunksText(chunks - 1)} more)` : '';
+        return message('warn', `⚠️ VM-Sync: Gap stuck: ${reason}${more}`);
+      }
+      const what = `${direction.destination} lacks ${count(samples)} samples in ${chunksText(chunks)}, ${formatWindow(window)}`;
+      return message(
+        'warn',
+        `⚠️ VM-Sync: Gap stuck: ${what} (${formatDirection(direction)}), as before the repair of ${iso(sinceMs)}, which was read back as complete; look at ${direction.destination}'s log and at what stands before it; ${stuckUntilText(direction, window)}`,
+      );
+    }
+    case 'backfill-started':
+    case 'backfill-paused':
+    case 'backfill-resumed':
+    case 'backfill-cancelled':
+    case 'backfill-given-up': {
+      const where = formatDirection(directionOf(event.direction));
+      const what = [formatWindow(event.window), ...event.match].join(' ');
+      return logged(
+        event.kind === 'backfill-given-up' ? 'warn' : 'info',
+        `Backfill ${event.id} ${BACKFILL_WORDS[event.kind]}: ${where}, ${what}`,
+      );
+    }
+    case 'backfill-complete': {
+      const what = `${count(event.samples)} samples repaired in ${formatDuration(event.tookMs)}`;
+      return logged(
+        'info',
+        `Backfill ${event.id} complete: ${formatWindow(event.window)} is proven, ${what}`,
+      );
+    }
   }
 }
+
+const BACKFILL_WORDS = {
+  'backfill-started': 'started',
+  'backfill-paused': 'paused',
+  'backfill-resumed': 'resumed',
+  'backfill-cancelled': 'cancelled',
+  'backfill-given-up': 'given up, it is older than what both sites keep',
+} as const;
+
+/** What ends the rest of a stuck gap, for people. */
+export const stuckUntilText = ({ destination }: Direction, { fromMs, toMs }: Window): string =>
+  `repaired again when ${destination} restarts, when the gap changes, after a day, or by vm-sync backfill --from ${iso(fromMs)} --to ${iso(toMs)}`;
+
+const chunksText = (amount: number): string => `${count(amount)} chunk${amount === 1 ? '' : 's'}`;
+
+const windowsText = (amount: number): string => `${count(amount)} window${amount === 1 ? '' : 's'}`;
+
+const iso = (atMs: number): string => new Date(atMs).toISOString();
 
 const message = (severity: Severity, text: string): Telling => ({ severity, text, notify: true });
 const logged = (severity: Severity, text: string): Telling => ({ severity, text, notify: false });

@@ -15,6 +15,8 @@ export interface Mark {
   readonly throughMs: number;
   /** Oldest first, not touching each other. */
   readonly unproven: readonly Window[];
+  /** Proven windows of that history, as by backfills; oldest first, touching neither each other nor `sinceMs`. */
+  readonly earlier: readonly Window[];
 }
 
 /** The verified-through mark: every sample after `sinceMs` up to here is proven to be on the destination. */
@@ -27,7 +29,7 @@ export const settledThroughMs = (nowMs: number, settleMs: number, stepMs: number
 /** A first mark: with nothing remembered, proof begins one query window before the horizon. */
 export const firstMark = (horizonMs: number, queryWindowMs: number, stepMs: number): Mark => {
   const sinceMs = alignDownMs(horizonMs - queryWindowMs, stepMs);
-  return { sinceMs, throughMs: sinceMs, unproven: [] };
+  return { sinceMs, throughMs: sinceMs, unproven: [], earlier: [] };
 };
 
 /** The windows that a check must prove, oldest first: what was left unproven, and what has settled since. */
@@ -55,27 +57,47 @@ export function advance(
 ): Mark {
   const open = subtractWindows(dueWindows(mark, horizonMs), found.proven);
   return {
-    sinceMs: mark.sinceMs,
+    ...mark,
     throughMs: Math.max(mark.throughMs, horizonMs),
     unproven: mergeWindows([...open, ...found.damaged]),
+    earlier: subtractWindows(mark.earlier, found.damaged),
   };
 }
 
-/** Makes windows due again (or for the first time, for a backfill before `sinceMs`). */
+/** Makes windows due again; before `sinceMs` they count as unproven history again. */
 export const reopen = (mark: Mark, windows: readonly Window[]): Mark => ({
   ...mark,
-  unproven: mergeWindows([
-    ...mark.unproven,
-    ...windows.flatMap((window) =>
-      listed(windowOrNothing(window.fromMs, Math.min(window.toMs, mark.throughMs))),
-    ),
-  ]),
+  unproven: mergeWindows([...mark.unproven, ...between(mark.sinceMs, windows, mark.throughMs)]),
+  earlier: subtractWindows(mark.earlier, windows),
 });
 
-/** Drops from the unproven what no repair can bring back, such as what is older than the destination's retention. */
+/**
+ * What a backfill found, which may lie anywhere before `throughMs`. `proven` is empty where it looked at a part of the
+ * series only. Proven history that reaches `sinceMs` moves it back.
+ */
+export function applyBackfill(
+  mark: Mark,
+  found: { readonly proven: readonly Window[]; readonly damaged: readonly Window[] },
+): Mark {
+  const unproven = subtractWindows(mark.unproven, found.proven);
+  const earlier = mergeWindows([...mark.earlier, ...between(0, found.proven, mark.sinceMs)]);
+  const lost = reopen({ ...mark, unproven, earlier }, found.damaged);
+  const last = lost.earlier.at(-1);
+  if (last?.toMs !== mark.sinceMs) return lost;
+  return { ...lost, sinceMs: last.fromMs, earlier: lost.earlier.slice(0, -1) };
+}
+
+/** Drops what no repair reaches any more; `ageOut` keeps what of it was open. */
 export const giveUpBefore = (mark: Mark, beforeMs: number): Mark => ({
   ...mark,
   unproven: subtractWindows(mark.unproven, listed(windowOrNothing(0, beforeMs))),
+  earlier: subtractWindows(mark.earlier, listed(windowOrNothing(0, beforeMs))),
 });
 
 const listed = (window: Window | undefined): Window[] => (window ? [window] : []);
+
+/** The parts of windows that lie between two instants. */
+const between = (fromMs: number, windows: readonly Window[], toMs: number): Window[] =>
+  windows.flatMap((window) =>
+    listed(windowOrNothing(Math.max(window.fromMs, fromMs), Math.min(window.toMs, toMs))),
+  );

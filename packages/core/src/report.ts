@@ -1,3 +1,4 @@
+import type { BackfillFound } from './backfill.ts';
 import type { History } from './history.ts';
 import type { ActiveSite, Direction, Site } from './site.ts';
 import type { Window } from './window.ts';
@@ -13,6 +14,8 @@ export interface SiteObservation {
   readonly dedupMs: number | undefined;
   /** `-retentionPeriod`. */
   readonly retentionMs: number | undefined;
+  /** `-maxBackfillAge` (from v1.148 on): older samples are refused; undefined where there is no such limit, or none is said. */
+  readonly maxBackfillAgeMs: number | undefined;
   readonly readOnly: boolean | undefined;
 }
 
@@ -80,6 +83,8 @@ export type CheckReport =
       readonly horizonMs: number;
       readonly forward: FoundWindows;
       readonly backward: FoundWindows;
+      /** What was found in the ranges of this direction's open backfills; not part of `forward` and `tallied`. */
+      readonly backfills: readonly BackfillFound[];
       readonly tallied: Tallied;
       /** True when the plan's bounds ended the comparison before all that is due was compared. */
       readonly leftOut: boolean;
@@ -98,6 +103,9 @@ export interface SettledRun {
   readonly atMs: number;
   readonly direction: Direction;
   readonly windows: readonly Window[];
-  /** Samples that were imported. */
+  /** Samples that were imported, and the bytes that carried them. */
   readonly samples: number;
+  readonly bytes: number;
+  /** The backfill that it belongs to, if any. */
+  readonly backfillId: string | null;
 }

@@ -198,6 +198,16 @@ export function scopeOf(match: readonly Selector[], exclude: readonly Selector[]
   return scope;
 }
 
+/** The part of a scope that one of these selectors (as text) selects; all of it when there are none. */
+export function narrowScope(
+  scope: readonly Selector[],
+  match: readonly string[],
+): readonly Selector[] {
+  if (match.length === 0) return scope;
+  const parts = scopeOf(match.flatMap(parseSelectors), []);
+  return scope.flatMap((selector) => parts.map((part) => [...part, ...selector]));
+}
+
 function without(selector: Selector, taken: Selector): Selector[] {
   return taken.map((matcher, index) => [...selector, ...taken.slice(0, index), negate(matcher)]);
 }

@@ -14,6 +14,8 @@ export interface Direction {
 /** The name of a direction in state, job ids and metrics. */
 export type DirectionKey = 'primary-to-dr' | 'dr-to-primary';
 
+export const DIRECTION_KEYS: readonly DirectionKey[] = ['primary-to-dr', 'dr-to-primary'];
+
 export const directionFrom = (source: Site): Direction => ({
   source,
   destination: otherSite(source),
@@ -21,6 +23,10 @@ export const directionFrom = (source: Site): Direction => ({
 
 export const directionKey = (direction: Direction): DirectionKey =>
   direction.source === 'primary' ? 'primary-to-dr' : 'dr-to-primary';
+
+/** The direction of that name. */
+export const directionOf = (key: DirectionKey): Direction =>
+  directionFrom(key === 'primary-to-dr' ? 'primary' : 'dr');
 
 export const reverse = (direction: Direction): Direction => directionFrom(direction.destination);
 

@@ -1,8 +1,18 @@
-import type { SyncEvent } from './event.ts';
-import { type History, nextPass, unsurveyed, withoutProven } from './history.ts';
-import { advance, firstMark, giveUpBefore, type Mark, reopen } from './mark.ts';
-import type { CheckReport, SettledRun, SiteObservation } from './report.ts';
 import {
+  addToBackfill,
+  type Backfill,
+  beingBackfilled,
+  giveUpBackfillsBefore,
+  proveBackfills,
+  reopenBackfills,
+} from './backfill.ts';
+import { ageOut, type BeyondRepair } from './beyond.ts';
+import type { SyncEvent } from './event.ts';
+import { type History, nextPass, unsurveyed, withDiffering, withoutProven } from './history.ts';
+import { advance, applyBackfill, firstMark, type Mark, reopen } from './mark.ts';
+import type { CheckReport, FoundWindows, SettledRun, SiteObservation } from './report.ts';
+import {
+  DIRECTION_KEYS,
   type Direction,
   type DirectionKey,
   directionFrom,
@@ -11,14 +21,14 @@ import {
   type Site,
 } from './site.ts';
 import {
-  alignDownMs,
-  alignUpMs,
-  formatWindow,
-  makeWindow,
-  subtractWindows,
-  type Window,
-  windowOrNothing,
-} from './window.ts';
+  forgetInto,
+  forgetProven,
+  NOTHING_STUCK,
+  type StuckMemory,
+  stuckReasons,
+  stuckSamples,
+} from './stuck.ts';
+import { alignDownMs, formatWindow, makeWindow, subtractWindows, type Window } from './window.ts';
 
 /** A repaired window, kept until the destination has certainly written it to disk. */
 export interface RecentRepair {
@@ -47,6 +57,11 @@ export interface SyncState {
   readonly marks: Readonly<Record<DirectionKey, Mark | null>>;
   readonly history: Readonly<Record<DirectionKey, History | null>>;
   readonly recentRepairs: readonly RecentRepair[];
+  /** The unfinished ones, and the last that ended. */
+  readonly backfills: readonly Backfill[];
+  /** What was open when it became too old for any repair; oldest first in each direction. */
+  readonly beyondRepair: readonly BeyondRepair[];
+  readonly stuck: StuckMemory;
   readonly startedMs: Readonly<Record<Site, number | null>>;
   /** When a site was last seen unable to answer: samples from around then may be missing, and are not settled yet. */
   readonly doubtMs: number | null;
@@ -67,6 +82,9 @@ export const EMPTY_STATE: SyncState = {
   marks: { 'primary-to-dr': null, 'dr-to-primary': null },
   history: { 'primary-to-dr': null, 'dr-to-primary': null },
   recentRepairs: [],
+  backfills: [],
+  beyondRepair: [],
+  stuck: NOTHING_STUCK,
   startedMs: { primary: null, dr: null },
   doubtMs: null,
   episode: null,
@@ -96,18 +114,6 @@ const unconfirmed = (state: SyncState, key: DirectionKey, atMs: number): Window[
     .map((repair) => repair.window);
 
 /**
- * A day's distance to the edge of the shorter retention: beyond it each site keeps a different tail for up to a month,
- * and drops what is imported there (measured).
- */
-const RETENTION_MARGIN_MS = 86_400_000;
-
-/** The oldest instant at which both sites can be expected to hold data; 0 when neither says. */
-export function retentionEdgeMs(nowMs: number, sites: readonly SiteObservation[]): number {
-  const known = sites.map((site) => site.retentionMs).filter((ms) => ms !== undefined);
-  return known.length === 0 ? 0 : Math.max(0, nowMs - Math.min(...known) + RETENTION_MARGIN_MS);
-}
-
-/**
  * What has to be set right in the state before a check in `direction` compares anything: a first mark where there is
  * none, repairs to be checked again after their destination restarted, and time that has left the retention.
  */
@@ -125,6 +131,7 @@ export function beforeCheck(
   const events: SyncEvent[] = [];
   const marks = { ...state.marks };
   const history = { ...state.history };
+  let { backfills, beyondRepair, stuck } = state;
   for (const direction of [now.direction, reverse(now.direction)]) {
     const key = directionKey(direction);
     if (marks[key] === null) {
@@ -134,10 +141,17 @@ export function beforeCheck(
       }
     }
     history[key] ??= unsurveyed(now.nowMs, marks[key].sinceMs);
-    // On the grid: what is left of a bucket that the edge cuts could never be compared, nor be called proven.
-    const edgeMs = alignUpMs(retentionEdgeMs(now.nowMs, now.observations), now.stepMs);
-    marks[key] = giveUpBefore(marks[key], edgeMs);
-    history[key] = withoutProven(history[key], listed(windowOrNothing(0, edgeMs)));
+    const aged = ageOut(
+      { mark: marks[key], history: history[key], beyondRepair },
+      { ...now, direction, missingIn: (window) => stuckSamples(state.stuck, key, window) },
+    );
+    marks[key] = aged.mark;
+    history[key] = aged.history;
+    beyondRepair = aged.beyondRepair;
+    events.push(...aged.events);
+    const narrowed = giveUpBackfillsBefore(backfills, key, aged.edgeMs, now.nowMs);
+    backfills = narrowed.backfills;
+    events.push(...narrowed.events);
   }
 
   const startedMs = { ...state.startedMs };
@@ -152,13 +166,16 @@ export function beforeCheck(
     if (before === null || before === started) continue;
     restarted = true;
     const key = directionKey(reverse(directionFrom(site)));
+    stuck = forgetInto(stuck, key);
     const forgotten = recentRepairs.filter((repair) => repair.direction === key);
     if (forgotten.length === 0) continue;
     recentRepairs = recentRepairs.filter((repair) => repair.direction !== key);
-    marks[key] = reopen(
-      marks[key] as Mark,
-      forgotten.map((repair) => repair.window),
-    );
+    const windows = forgotten.map((repair) => repair.window);
+    const { sinceMs } = marks[key] as Mark;
+    // What lies in marked time is due again anyway.
+    const older = subtractWindows(windows, [makeWindow(sinceMs, Number.MAX_SAFE_INTEGER)]);
+    backfills = reopenBackfills(backfills, key, older);
+    marks[key] = reopen(marks[key] as Mark, windows);
     events.push({ kind: 'repairs-reopened', site, windows: forgotten.length });
   }
   const lookBackFromMs = alignDownMs(now.horizonMs - now.queryWindowMs, now.stepMs);
@@ -166,12 +183,9 @@ export function beforeCheck(
     const before = history[key];
     history[key] = before && nextPass(before, { nowMs: now.nowMs, lookBackFromMs, restarted });
   }
-  return { state: { ...state, marks, history, startedMs, recentRepairs }, events };
+  const settled = { marks, history, backfills, beyondRepair, stuck, startedMs, recentRepairs };
+  return { state: { ...state, ...settled }, events };
 }
-
-const listed = <T>(one: T | undefined): T[] => (one === undefined ? [] : [one]);
-
-const DIRECTION_KEYS = ['primary-to-dr', 'dr-to-primary'] as const;
 
 /** What a check's result makes of the state, and what is told of it. READY is decided here and nowhere else. */
 export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: number): Step {
@@ -206,18 +220,27 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
   const key = directionKey(report.direction);
   const back = directionKey(reverse(report.direction));
   const { backward, horizonMs, tallied } = report;
-  const forward = {
-    ...report.forward,
-    proven: subtractWindows(report.forward.proven, unconfirmed(state, key, report.atMs)),
-  };
+  const confirmed = (found: FoundWindows): FoundWindows => ({
+    ...found,
+    proven: subtractWindows(found.proven, unconfirmed(state, key, report.atMs)),
+  });
+  const forward = confirmed(report.forward);
+  const shown = report.backfills.map(({ id, found }) => ({ id, found: confirmed(found) }));
+  const backfilled = afterBackfills(
+    { ...state, marks: { ...state.marks, [key]: advance(markOf(state, key), horizonMs, forward) } },
+    { key, atMs: report.atMs, history: withoutProven(report.history, forward.proven) },
+    shown,
+    events,
+  );
+  const ofAll = shown.filter(({ id }) => isOfAll(state.backfills.find((one) => one.id === id)));
+  const proven = subtractWindows(
+    [...forward.proven, ...ofAll.flatMap(({ found }) => found.proven)],
+    forward.damaged,
+  );
+  const { backfills, history } = backfilled;
   const marks = {
-    ...state.marks,
-    [key]: advance(state.marks[key] as Mark, horizonMs, forward),
-    [back]: advance(state.marks[back] as Mark, horizonMs, backward),
-  };
-  const history = {
-    ...state.history,
-    [key]: withoutProven(report.history, forward.proven),
+    ...backfilled.marks,
+    [back]: advance(markOf(state, back), horizonMs, backward),
   };
   const sameWay = !turned || state.activeSite === 'unknown';
   const clean = report.outcome === 'clean' && marks[key]?.unproven.length === 0;
@@ -226,6 +249,8 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
     ...common,
     marks,
     history,
+    backfills,
+    stuck: forgetProven(state.stuck, key, proven),
     consecutiveClean,
     gapsDetected: tallied.gaps,
     lastError: null,
@@ -236,10 +261,56 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
   if (!state.failbackReady || turned) {
     const { direction } = report;
     const { tolerated } = tallied;
-    events.push({ kind: 'failback-ready', direction, cleanChecks: consecutiveClean, tolerated });
+    const beyondRepair = next.beyondRepair.filter((one) => one.direction === key).length;
+    const cleanChecks = consecutiveClean;
+    events.push({ kind: 'failback-ready', direction, cleanChecks, tolerated, beyondRepair });
   }
   return { state: { ...next, failbackReady: true, reasons: [] }, events };
 }
+
+const isOfAll = (backfill: Backfill | undefined): boolean => backfill?.match.length === 0;
+
+const markOf = (state: SyncState, key: DirectionKey): Mark => state.marks[key] as Mark;
+
+/**
+ * Applies what was found in the ranges of backfills: to them, and to mark and history. Proof of some series only is no
+ * proof of the time; damage is damage however it was found, and in history that nobody surveys exactly it is known now.
+ */
+function afterBackfills(
+  state: SyncState,
+  of: { readonly key: DirectionKey; readonly atMs: number; readonly history: History },
+  shown: CheckReportBackfills,
+  events: SyncEvent[],
+): Pick<SyncState, 'backfills' | 'marks' | 'history'> {
+  const { key, atMs } = of;
+  let mark = reopenHistory(markOf(state, key), of.history);
+  let history = of.history;
+  for (const { id, found } of shown) {
+    const backfill = state.backfills.find((one) => one.id === id);
+    if (backfill?.direction !== key) continue;
+    const ofAll = isOfAll(backfill);
+    const { sinceMs } = mark;
+    mark = applyBackfill(mark, ofAll ? found : { ...found, proven: [] });
+    if (!ofAll) continue;
+    const older = subtractWindows(found.damaged, [makeWindow(sinceMs, Number.MAX_SAFE_INTEGER)]);
+    history = withDiffering(withoutProven(history, found.proven), older);
+  }
+  const proven = proveBackfills(state.backfills, key, shown, atMs);
+  events.push(...proven.events);
+  return {
+    backfills: proven.backfills,
+    marks: { ...state.marks, [key]: mark },
+    history: { ...state.history, [key]: history },
+  };
+}
+
+type CheckReportBackfills = KnownReport['backfills'];
+
+/** History that a survey found differing again is not proven any more. */
+const reopenHistory = (mark: Mark, { differing }: History): Mark => ({
+  ...mark,
+  earlier: subtractWindows(mark.earlier, differing),
+});
 
 /** "after 31.2 seconds" and "after 30.9 seconds" are the same reason, told once. */
 const withoutNumbers = (reason: string): string => reason.replaceAll(/\d+(?:\.\d+)?/g, '#');
@@ -281,6 +352,7 @@ function whyNotReady(
   if (gaps > 0) {
     const least = report.leftOut ? 'at least ' : '';
     reasons.push(`${destination} lacks ${least}${missing} samples in ${least}${gaps} gaps`);
+    reasons.push(...stuckReasons(state.stuck, report.direction));
   }
   reasons.push(...report.setAside);
   const [unproven] = (state.marks[key] as Mark).unproven;
@@ -289,9 +361,10 @@ function whyNotReady(
   const [first] = differing;
   if (first) {
     const days = differing.length === 1 ? '' : ` and ${differing.length - 1} more windows`;
-    const command = `vm-sync backfill --from ${iso(first.fromMs)} --to ${iso(differing.at(-1)?.toMs ?? first.toMs)}`;
+    const whole = makeWindow(first.fromMs, differing.at(-1)?.toMs ?? first.toMs);
+    const advice = historyAdvice(beingBackfilled(state.backfills, key, whole), whole);
     reasons.push(
-      `the sites differ before this vm-sync's first check, in ${formatWindow(first)}${days}: run ${command}`,
+      `the sites differ before this vm-sync's first check, in ${formatWindow(first)}${days}: ${advice}`,
     );
   } else if (!complete) reasons.push('what is older than QUERY_WINDOW is still being surveyed');
   if (state.doubtMs !== null && report.horizonMs < state.doubtMs) {
@@ -304,6 +377,15 @@ function whyNotReady(
     reasons.push(`${state.consecutiveClean} of ${cleanChecks} clean checks in a row`);
   }
   return reasons;
+}
+
+/** What an operator has to do about a difference in history, which is nothing when a backfill is at work on it. */
+function historyAdvice(backfill: Backfill | undefined, { fromMs, toMs }: Window): string {
+  if (!backfill) return `run vm-sync backfill --from ${iso(fromMs)} --to ${iso(toMs)}`;
+  if (backfill.state === 'paused') {
+    return `backfill ${backfill.id} is paused, vm-sync backfill resume ${backfill.id}`;
+  }
+  return `backfill ${backfill.id} is at work on it`;
 }
 
 function withdraw(state: SyncState, events: SyncEvent[]): Step {
@@ -326,30 +408,11 @@ export function afterRun(state: SyncState, run: SettledRun): SyncState {
     lastSyncMs: run.atMs,
     samplesSynced: state.samplesSynced + run.samples,
     recentRepairs: [...state.recentRepairs, ...repairs],
+    backfills: addToBackfill(state.backfills, run),
     episode: state.episode && {
       ...state.episode,
-      samplesRepaired: state.episode.samplesRepaired + run.samples,
+      samplesRepaired: state.episode.samplesRepaired + (run.backfillId === null ? run.samples : 0),
     },
-  };
-}
-
-/**
- * Makes a named range due in the direction of the active site, so that the next checks prove and repair it: a backfill.
- * A range from before the mark's beginning moves it there, with everything between: what is proven stays in one piece.
- * Unchanged when no check has found a direction yet.
- */
-export function requestBackfill(state: SyncState, window: Window): SyncState {
-  if (state.activeSite === 'unknown') return state;
-  const key = directionKey(directionFrom(state.activeSite));
-  const mark = state.marks[key];
-  if (!mark) return state;
-  const older = window.fromMs < mark.sinceMs;
-  const due = older ? makeWindow(window.fromMs, Math.max(window.toMs, mark.sinceMs)) : window;
-  const sinceMs = Math.min(mark.sinceMs, window.fromMs);
-  return {
-    ...state,
-    consecutiveClean: 0,
-    marks: { ...state.marks, [key]: { ...reopen(mark, [due]), sinceMs } },
   };
 }
 

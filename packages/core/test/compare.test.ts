@@ -250,3 +250,16 @@ test('gaps join neighbouring buckets, and nothing else', () => {
     }),
   );
 });
+
+test('a stretch that the destination lacks wholly is a gap of its own', () => {
+  const labels = { __name__: 'm' };
+  const grid = { fromMs, stepMs: bucketMs };
+  const gaps = gapsOfSeries(labels, [3, 20, 20, 4, 0, 20], grid, [17, 0, 0, 16, 20, 0]);
+  const at = (bucket: number) => fromMs + bucket * bucketMs;
+  expect(gaps).toEqual([
+    { labels, fromMs: at(0), toMs: at(1), missing: 3, held: 17 },
+    { labels, fromMs: at(1), toMs: at(3), missing: 40, held: 0 },
+    { labels, fromMs: at(3), toMs: at(4), missing: 4, held: 16 },
+    { labels, fromMs: at(5), toMs: at(6), missing: 20, held: 0 },
+  ]);
+});

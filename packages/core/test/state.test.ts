@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest';
 import {
   afterCheck,
   afterRun,
+  type BackfillFound,
   beforeCheck,
   type CheckReport,
+  changeBackfill,
   type DirectionKey,
   directionFrom,
   directionKey,
@@ -13,10 +15,9 @@ import {
   type Mark,
   makeWindow,
   NOTHING_TALLIED,
+  noteRepaired,
   otherSite,
   REPAIR_MEMORY_MS,
-  requestBackfill,
-  retentionEdgeMs,
   reverse,
   SITES,
   type Site,
@@ -24,7 +25,9 @@ import {
   type Step,
   type SyncEvent,
   type SyncState,
+  setAsideStuck,
   siteIsComplete,
+  startBackfill,
   tell,
   type Window,
 } from '../src/index.ts';
@@ -40,6 +43,7 @@ const observed = (site: Site, startedMs: number | undefined): SiteObservation =>
   startedMs,
   dedupMs: 0,
   retentionMs: undefined,
+  maxBackfillAgeMs: undefined,
   readOnly: false,
 });
 
@@ -55,6 +59,7 @@ interface CheckOptions {
   readonly gaps?: number;
   readonly history?: Partial<History>;
   readonly setAside?: readonly string[];
+  readonly backfills?: readonly BackfillFound[];
   readonly started?: Partial<Record<Site, number>>;
 }
 
@@ -79,7 +84,9 @@ function check(state: SyncState, options: CheckOptions): Step {
     queryWindowMs,
     stepMs,
   });
-  const proven = options.proves === false ? [] : [makeWindow(0, horizonMs)];
+  const { sinceMs } = before.state.marks[key] as Mark;
+  // No more than what a check compares: history is not among it.
+  const proven = options.proves === false ? [] : [makeWindow(sinceMs, horizonMs)];
   const damaged = options.damaged ?? [];
   const gaps = options.gaps ?? damaged.length;
   const report: CheckReport = {
@@ -89,6 +96,7 @@ function check(state: SyncState, options: CheckOptions): Step {
     horizonMs,
     forward: { proven, damaged },
     backward: { proven, damaged: options.backwardDamaged ?? [] },
+    backfills: options.backfills ?? [],
     tallied: { ...NOTHING_TALLIED, gaps, missing: gaps * 20 },
     leftOut: false,
     history: { ...(before.state.history[key] as History), complete: true, ...options.history },
@@ -172,6 +180,8 @@ test('an episode is told at its first gap and at its end, with what was repaired
     direction: directionFrom('primary'),
     windows: [lost],
     samples: 20,
+    bytes: 40,
+    backfillId: null,
   };
   const settled = afterRun(still.state, run);
   expect(settled).toMatchObject({ lastSyncMs: run.atMs, samplesSynced: 20, failbackReady: false });
@@ -200,7 +210,13 @@ test('a turned direction begins to count anew, and its READY is said anew', () =
   expect(kinds(turned)).toEqual(['direction-changed', 'ready-withdrawn']);
   const again = cleanFor(turned.state, 2, startMs + 2 * 10 ** 6, { source: 'dr' });
   expect(again.events).toEqual([
-    { kind: 'failback-ready', direction: directionFrom('dr'), cleanChecks: 3, tolerated: 0 },
+    {
+      kind: 'failback-ready',
+      direction: directionFrom('dr'),
+      cleanChecks: 3,
+      tolerated: 0,
+      beyondRepair: 0,
+    },
   ]);
 });
 
@@ -233,6 +249,8 @@ describe('a destination that restarts', () => {
       direction: directionFrom('primary'),
       windows: [window],
       samples: 20,
+      bytes: 40,
+      backfillId: null,
     };
     return afterRun(ready, run);
   };
@@ -273,15 +291,9 @@ describe('retention', () => {
       }),
     );
 
-  test('ends a day before the shorter one of the sites', () => {
-    expect(retentionEdgeMs(100 * day, withRetention(30 * day, 60 * day))).toBe(71 * day);
-    expect(retentionEdgeMs(100 * day, withRetention(undefined, 60 * day))).toBe(41 * day);
-    expect(retentionEdgeMs(100 * day, withRetention(undefined, undefined))).toBe(0);
-    expect(retentionEdgeMs(100 * day, withRetention(1000 * day))).toBe(0);
-  });
-
-  test('what it has left is given up in whole buckets', () => {
-    const mark: Mark = { sinceMs: 0, throughMs: startMs, unproven: [makeWindow(0, startMs)] };
+  test('what it has left is beyond repair, in whole buckets and told; READY does not wait for it', () => {
+    const unproven = [makeWindow(0, startMs)];
+    const mark: Mark = { sinceMs: 0, throughMs: startMs, unproven, earlier: [] };
     const state = { ...EMPTY_STATE, marks: { 'primary-to-dr': mark, 'dr-to-primary': mark } };
     const nowMs = startMs + 12_345;
     const now = {
@@ -294,48 +306,182 @@ describe('retention', () => {
     const after = beforeCheck(state, { ...now, observations: withRetention(2 * day, 2 * day) });
     const edgeMs = Math.ceil((nowMs - day) / stepMs) * stepMs;
     expect(after.state.marks['primary-to-dr']?.unproven).toEqual([makeWindow(edgeMs, startMs)]);
+    const lost = makeWindow(0, edgeMs);
+    expect(after.state.beyondRepair).toMatchObject([
+      { direction: 'primary-to-dr', window: lost, reason: 'destination-retention' },
+      { direction: 'dr-to-primary', window: lost, reason: 'destination-retention' },
+    ]);
+    expect(kinds(after).filter((kind) => kind === 'beyond-repair')).toHaveLength(2);
+    // Which is told with READY, not instead of it.
+    const beyond = after.state.beyondRepair.slice(0, 1);
+    const ready = cleanFor({ ...EMPTY_STATE, beyondRepair: beyond }, 3, startMs);
+    expect(ready.state.beyondRepair).toEqual(beyond);
+    expect(ready.events).toMatchObject([{ kind: 'failback-ready', beyondRepair: 1 }]);
+    const [event] = ready.events;
+    expect(event && tell(event).text).toContain('has, except 1 window that no repair reaches');
+  });
+});
+
+describe('a stuck gap', () => {
+  const nowMs = startMs + 10 ** 6;
+  const window = makeWindow(startMs - 4 * stepMs, startMs - 2 * stepMs);
+  const chunk = { selectors: ['{a="b"}'], window, series: 1, samples: 20 };
+  const started = { primary: 1_000, dr: 1_000 };
+  const direction = directionFrom('primary');
+  const ready = cleanFor(EMPTY_STATE, 4, startMs, { started }).state;
+  const tried = noteRepaired(ready.stuck, direction, [chunk], startMs);
+  const { memory } = setAsideStuck(tried, direction, { chunks: [chunk] }, nowMs);
+  const stuck = { ...ready, stuck: memory };
+
+  test('keeps READY away, with the reason', () => {
+    const step = check(stuck, { nowMs, started, outcome: 'gaps', damaged: [window] });
+    expect(step.state.failbackReady).toBe(false);
+    expect(step.state.reasons[1]).toMatch(/^stuck since .*: 20 samples in 1 chunk/);
+    expect(step.state.stuck).toEqual(memory);
+  });
+
+  test('is no reason any more once it is gone', () => {
+    const { state } = check(stuck, { nowMs, started });
+    expect(state).toMatchObject({ failbackReady: true, stuck: { attempted: [] } });
+  });
+
+  test('is tried again when its destination restarted, not when its source did', () => {
+    const restarted = (site: Site) =>
+      check(stuck, { nowMs, proves: false, started: { ...started, [site]: 2_000 } }).state.stuck;
+    expect(restarted('dr').attempted).toEqual([]);
+    expect(restarted('primary')).toEqual(memory);
   });
 });
 
 describe('a backfill', () => {
-  const ready = cleanFor(EMPTY_STATE, 4, startMs).state;
+  const started = { primary: 1_000, dr: 1_000 };
+  const ready = cleanFor(EMPTY_STATE, 4, startMs, { started }).state;
   const mark = ready.marks['primary-to-dr'] as Mark;
+  const { sinceMs } = mark;
+  const window = makeWindow(sinceMs - 10 * stepMs, sinceMs - 5 * stepMs);
+  const nowMs = startMs + 10 ** 6;
+  const begin = (state: SyncState, over: Window = window, match: string[] = []) =>
+    startBackfill(state, { id: 'b', window: over, match, requestedMs: nowMs }).state;
+  const found = (proven: readonly Window[], damaged: readonly Window[] = []) => [
+    { id: 'b', found: { proven, damaged } },
+  ];
 
-  test('makes its range due, and READY waits for it', () => {
-    const window = makeWindow(mark.sinceMs - 10 * stepMs, mark.sinceMs - 5 * stepMs);
-    const asked = requestBackfill(ready, window);
-    expect(asked).toMatchObject({ consecutiveClean: 0 });
-    // With all that lies between: what is proven stays in one piece.
-    expect(asked.marks['primary-to-dr']).toEqual({
-      ...mark,
-      sinceMs: window.fromMs,
-      unproven: [makeWindow(window.fromMs, mark.sinceMs)],
+  test('blocks READY neither while it is open nor when it is done, and proves its time', () => {
+    const open = check(begin(ready), { nowMs, started });
+    expect(open.state).toMatchObject({ failbackReady: true });
+    const done = check(open.state, { nowMs: nowMs + 1, started, backfills: found([window]) });
+    expect(kinds(done)).toEqual(['backfill-complete']);
+    expect(done.state.backfills).toMatchObject([{ state: 'done', unproven: [] }]);
+    expect(done.state.failbackReady).toBe(true);
+    const after = done.state.marks['primary-to-dr'];
+    expect(after).toMatchObject({ sinceMs, earlier: [window], unproven: [] });
+    expect(done.state.marks['dr-to-primary']?.earlier).toEqual([]);
+  });
+
+  test('that reaches the mark moves its beginning, proven piece by proven piece', () => {
+    const wide = makeWindow(sinceMs - 4 * stepMs, sinceMs + stepMs);
+    const upper = makeWindow(sinceMs - stepMs, wide.toMs);
+    const some = check(begin(ready, wide), { nowMs, started, backfills: found([upper]) });
+    expect(some.state.marks['primary-to-dr']).toMatchObject({ sinceMs: upper.fromMs, earlier: [] });
+    expect(some.state.backfills[0]?.unproven).toEqual([makeWindow(wide.fromMs, upper.fromMs)]);
+  });
+
+  test('of some series only proves them, not the time', () => {
+    const narrowed = begin(ready, window, ['{job="a"}']);
+    const step = check(narrowed, { nowMs, started, backfills: found([window]) });
+    expect(step.state.backfills).toMatchObject([{ state: 'done' }]);
+    expect(step.state.marks['primary-to-dr']?.earlier).toEqual([]);
+    const differing = { ...(ready.history['primary-to-dr'] as History), differing: [window] };
+    const differs = check(narrowed, {
+      nowMs,
+      started,
+      history: differing,
+      backfills: found([window]),
     });
-    expect(asked.marks['dr-to-primary']).toEqual(ready.marks['dr-to-primary']);
-    const first = cleanFor(asked, 1, startMs + 10 ** 6);
-    expect(first.state.failbackReady).toBe(false);
-    expect(kinds(first)).toEqual(['ready-withdrawn']);
-    const again = cleanFor(asked, 3, startMs + 10 ** 6);
-    expect(again.state.failbackReady).toBe(true);
+    expect(differs.state.history['primary-to-dr']?.differing).toEqual([window]);
+    expect(differs.state.failbackReady).toBe(false);
   });
 
-  test('that reaches the mark moves its beginning', () => {
-    const window = makeWindow(mark.sinceMs - 10 * stepMs, mark.sinceMs + stepMs);
-    expect(requestBackfill(ready, window).marks['primary-to-dr']).toEqual({
-      ...mark,
-      sinceMs: window.fromMs,
-      unproven: [window],
+  test('that finds damage in marked time makes it due, and in history takes READY back', () => {
+    const marked = makeWindow(sinceMs + stepMs, sinceMs + 2 * stepMs);
+    const narrowed = begin(ready, makeWindow(sinceMs, sinceMs + 4 * stepMs), ['{job="a"}']);
+    const inside = check(narrowed, { nowMs, started, backfills: found([], [marked]) });
+    expect(inside.state.marks['primary-to-dr']?.unproven).toEqual([marked]);
+    expect(inside.state.failbackReady).toBe(false);
+    const older = check(begin(ready), { nowMs, started, backfills: found([], [window]) });
+    expect(older.state.failbackReady).toBe(false);
+    expect(older.state.reasons[0]).toContain('backfill b is at work on it');
+    const repaired = cleanFor(older.state, 3, nowMs + 60_000, {
+      started,
+      backfills: found([window]),
     });
+    expect(repaired.state).toMatchObject({ failbackReady: true });
   });
 
-  test('of proven time makes only that due', () => {
-    const window = makeWindow(mark.sinceMs + stepMs, mark.sinceMs + 2 * stepMs);
-    const asked = requestBackfill(ready, window).marks['primary-to-dr'];
-    expect(asked).toEqual({ ...mark, unproven: [window] });
+  test('a difference in history names the command, or the backfill that sees to it', () => {
+    const history = { differing: [window] };
+    const reason = (state: SyncState) => check(state, { nowMs, started, history }).state.reasons[0];
+    expect(reason(ready)).toMatch(/: run vm-sync backfill --from \S+ --to \S+$/);
+    const open = begin(ready);
+    expect(reason(open)).toMatch(/backfill b is at work on it$/);
+    const { state: paused } = changeBackfill(open, 'b', 'pause', nowMs);
+    expect(reason(paused)).toMatch(/backfill b is paused, vm-sync backfill resume b$/);
+    const proven = check(open, { nowMs, started, history, backfills: found([window]) });
+    expect(proven.state.history['primary-to-dr']?.differing).toEqual([]);
+    expect(proven.state.failbackReady).toBe(true);
   });
 
-  test('without a direction changes nothing', () => {
-    expect(requestBackfill(EMPTY_STATE, makeWindow(0, stepMs))).toBe(EMPTY_STATE);
+  test('history that differs again is no longer proven', () => {
+    const done = check(begin(ready), { nowMs, started, backfills: found([window]) }).state;
+    const lost = makeWindow(window.fromMs, window.fromMs + stepMs);
+    const again = check(done, { nowMs: nowMs + 1, started, history: { differing: [lost] } }).state;
+    expect(again.failbackReady).toBe(false);
+    const rest = makeWindow(lost.toMs, window.toMs);
+    expect(again.marks['primary-to-dr']?.earlier).toEqual([rest]);
+  });
+
+  test('what was repaired a moment ago is not proven yet, and its run adds to it', () => {
+    const run = {
+      atMs: nowMs - 1_000,
+      direction: directionFrom('primary'),
+      windows: [makeWindow(window.fromMs, window.fromMs + stepMs)],
+      samples: 70,
+      bytes: 700,
+      backfillId: 'b',
+    };
+    const step = check(afterRun(begin(ready), run), { nowMs, started, backfills: found([window]) });
+    expect(step.state.backfills).toMatchObject([
+      { state: 'open', unproven: run.windows, samplesRepaired: 70, bytesCopied: 700 },
+    ]);
+    expect(step.state.samplesSynced).toBe(ready.samplesSynced + 70);
+    const later = check(step.state, {
+      nowMs: nowMs + 60_000,
+      started,
+      backfills: found(run.windows),
+    });
+    expect(later.events).toContainEqual(
+      expect.objectContaining({ kind: 'backfill-complete', samples: 70 }),
+    );
+    // A destination that is killed within the hour may have forgotten it all the same.
+    const restarted = check(later.state, {
+      nowMs: nowMs + 120_000,
+      started: { ...started, dr: 2_000 },
+    });
+    expect(kinds(restarted)).toContain('repairs-reopened');
+    expect(restarted.state.backfills).toMatchObject([{ state: 'open', unproven: run.windows }]);
+    const earlier = [makeWindow(window.fromMs + stepMs, window.toMs)];
+    expect(restarted.state.marks['primary-to-dr']).toMatchObject({ earlier, unproven: [] });
+  });
+
+  test('waits while the other site is active', () => {
+    const turned = check(begin(ready), {
+      nowMs,
+      started,
+      source: 'dr',
+      backfills: found([window]),
+    });
+    expect(turned.state.backfills).toMatchObject([{ state: 'open', unproven: [window] }]);
+    expect(turned.state.marks['dr-to-primary']?.earlier).toEqual([]);
   });
 });
 
@@ -375,17 +521,32 @@ type Act =
 const bucket = (at: number): Window =>
   makeWindow(startMs + (at - 20) * stepMs, startMs + (at - 19) * stepMs);
 const laterMs = fc.constantFrom(1_000, 20_000, 120_000, 700_000);
+/** What is found in the range of the one backfill, which lies before the mark. */
+const foundIn: fc.Arbitrary<readonly BackfillFound[]> = fc.constantFrom(
+  [],
+  ...Array.from({ length: 20 }, (_, at) => {
+    const window = bucket(at - 20);
+    return [
+      {
+        id: 'b',
+        found: at % 4 === 0 ? { proven: [], damaged: [window] } : { proven: [window], damaged: [] },
+      },
+    ];
+  }),
+);
 const clean: fc.Arbitrary<Omit<CheckOptions, 'nowMs'>> = fc.record({
   source: fc.constantFrom('primary', 'primary', 'primary', 'primary', 'dr'),
   outcome: fc.constant('clean' as const),
   proves: fc.constantFrom(true, true, true, true, false),
   history: fc.constantFrom({}, {}, {}, { complete: false }),
+  backfills: foundIn,
   started: fc.record({ primary: fc.constantFrom(1, 2), dr: fc.constantFrom(1, 1, 1, 2) }),
 });
 const gaps: fc.Arbitrary<Omit<CheckOptions, 'nowMs'>> = fc.record({
   source: fc.constantFrom('primary', 'dr'),
   outcome: fc.constant('gaps' as const),
   damaged: fc.uniqueArray(fc.nat(19), { maxLength: 3 }).map((some) => some.map(bucket)),
+  backfills: foundIn,
   backwardDamaged: fc.uniqueArray(fc.nat(19), { maxLength: 2 }).map((some) => some.map(bucket)),
   setAside: fc.constantFrom([], ['a chunk failed']),
 });
@@ -460,12 +621,25 @@ test('no history makes READY wrong, or tells a change twice', () => {
           state = step.state;
         } else if (one.kind === 'run') {
           const direction = directionFrom(state.activeSite === 'dr' ? 'dr' : 'primary');
-          const run = { atMs: nowMs, direction, windows: [bucket(one.from)], samples: 7 };
+          const run = {
+            atMs: nowMs,
+            direction,
+            windows: [bucket(one.from)],
+            samples: 7,
+            bytes: 70,
+            backfillId: null,
+          };
           const after = afterRun(state, run);
           expect(after.failbackReady).toBe(state.failbackReady);
           expect(after.marks).toEqual(state.marks);
           state = after;
-        } else state = requestBackfill(state, bucket(one.from));
+        } else if (state.activeSite !== 'unknown' && state.backfills.length === 0) {
+          const window = bucket(one.from - 20);
+          const asked = { id: 'b', window, match: [], requestedMs: nowMs };
+          const after = startBackfill(state, asked).state;
+          expect(after.failbackReady).toBe(state.failbackReady);
+          state = after;
+        }
       }
     }),
     { numRuns: 2_000 },
@@ -476,17 +650,29 @@ test('no history makes READY wrong, or tells a change twice', () => {
 
 test('every event has one sentence; people are told of gaps, repairs and readiness only', () => {
   const direction = directionFrom('dr');
+  const window = makeWindow(0, 7_200_000);
+  const backfill = { id: 'b1', direction: 'dr-to-primary', window, match: [] } as const;
   const told = (
     [
       { kind: 'gap-detected', direction, gaps: 1, samples: 1_234 },
       { kind: 'gap-detected', direction, gaps: 2_000, samples: 5 },
       { kind: 'sync-complete', direction, samples: 1_234_567, tookMs: 250_000 },
-      { kind: 'failback-ready', direction: reverse(direction), cleanChecks: 3, tolerated: 0 },
+      {
+        kind: 'failback-ready',
+        direction: reverse(direction),
+        cleanChecks: 3,
+        tolerated: 0,
+        beyondRepair: 0,
+      },
       { kind: 'ready-withdrawn', reason: 'because' },
       { kind: 'direction-changed', from: 'unknown', to: 'dr', reason: 'DNS' },
       { kind: 'check-unknown', reason: 'because' },
       { kind: 'mark-started', sinceMs: 0 },
       { kind: 'repairs-reopened', site: 'dr', windows: 1 },
+      { kind: 'backfill-started', ...backfill },
+      { kind: 'backfill-paused', ...backfill, match: ['{job="a"}'] },
+      { kind: 'backfill-given-up', ...backfill },
+      { kind: 'backfill-complete', ...backfill, samples: 1_200, tookMs: 250_000 },
     ] as const
   ).map((event) => tell(event));
   expect(told.map(({ text }) => text)).toMatchInlineSnapshot(`
@@ -500,6 +686,10 @@ test('every event has one sentence; people are told of gaps, repairs and readine
       "Check unknown: because",
       "No verified-through mark found: proof begins at 1970-01-01T00:00:00.000Z; what is older has not been proven",
       "dr restarted: 1 recently repaired window is checked again",
+      "Backfill b1 started: dr → primary, 1970-01-01T00:00:00Z – 02:00:00Z",
+      "Backfill b1 paused: dr → primary, 1970-01-01T00:00:00Z – 02:00:00Z {job="a"}",
+      "Backfill b1 given up, it is older than what both sites keep: dr → primary, 1970-01-01T00:00:00Z – 02:00:00Z",
+      "Backfill b1 complete: 1970-01-01T00:00:00Z – 02:00:00Z is proven, 1,200 samples repaired in 4m 10s",
     ]
   `);
   expect(told.filter(({ notify }) => notify).length).toBe(4);

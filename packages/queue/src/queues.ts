@@ -5,7 +5,7 @@ export const PREFIX = '{vmsync}';
 
 /** One table of all queues; the name of a job is also the name of the step that does it. */
 export const QUEUES = {
-  /** `check-gaps` and `settle-run`: one at a time, in the scheduler, because both move marks. */
+  /** `check-gaps`, `settle-run` and `backfill`: one at a time, in the scheduler, because they own the state. */
   checks: 'checks',
   /** `repair-chunk`, in the workers. */
   repairs: 'repairs',
@@ -33,6 +33,13 @@ export const CHECK_OPTIONS: JobsOptions = {
   attempts: 1,
 };
 
+/** Before every check that waits: an operator sees at once what became of the wish. */
+export const BACKFILL_OPTIONS: JobsOptions = {
+  ...KEPT,
+  attempts: 3,
+  backoff: { type: 'fixed', delay: 2_000 },
+};
+
 /** A run settles when its chunks are done, however long a person takes to retry one that failed. */
 export const SETTLE_OPTIONS: JobsOptions = {
   ...KEPT,
@@ -45,7 +52,12 @@ export const CHUNK_OPTIONS: JobsOptions = {
   ...KEPT,
   attempts: 8,
   backoff: { type: 'exponential', delay: 5_000, jitter: 0.5 },
+  // A chunk may wait for a busy database any number of times, and tells of each.
+  keepLogs: 200,
 };
+
+/** Behind all regular repairs, which have no priority of their own. */
+export const BACKFILL_PRIORITY = 10;
 
 /** Twelve tries over more than two hours: a message outlives the outage of its receiver. */
 export const NOTIFY_OPTIONS: JobsOptions = {

@@ -1,4 +1,13 @@
-import type { Chunk, SyncState, Window } from '@vm-sync/core';
+import type {
+  Attempt,
+  Backfill,
+  BeyondRepair,
+  Chunk,
+  ChunkRates,
+  FinishedChunk,
+  SyncState,
+  Window,
+} from '@vm-sync/core';
 import { z } from 'zod';
 
 /** Whole milliseconds since the epoch, within what a date can hold. */
@@ -10,7 +19,12 @@ const window: z.ZodType<Window> = z
   .object({ fromMs: ms, toMs: ms })
   .refine(({ fromMs, toMs }) => fromMs < toMs, 'a window must end after it begins');
 
-const mark = z.object({ sinceMs: ms, throughMs: ms, unproven: z.array(window) });
+const mark = z.object({
+  sinceMs: ms,
+  throughMs: ms,
+  unproven: z.array(window),
+  earlier: z.array(window).default([]),
+});
 const history = z.object({
   begunMs: ms,
   surveyedFromMs: ms,
@@ -21,7 +35,40 @@ const history = z.object({
 const perDirection = <T extends z.ZodType>(schema: T) =>
   z.object({ 'primary-to-dr': schema.nullable(), 'dr-to-primary': schema.nullable() });
 
-/** The remembered state, as it stands in Redis and in the state file. */
+const backfill: z.ZodType<Backfill> = z.object({
+  id: z.string().min(1),
+  direction: directionKey,
+  window,
+  match: z.array(z.string().min(1)),
+  requestedMs: ms,
+  state: z.enum(['open', 'paused', 'cancelled', 'done']),
+  unproven: z.array(window),
+  samplesRepaired: z.number().min(0),
+  bytesCopied: z.number().min(0),
+  endedMs: ms.nullable(),
+});
+
+const beyondRepair: z.ZodType<BeyondRepair> = z.object({
+  direction: directionKey,
+  window,
+  reason: z.enum(['destination-retention', 'source-retention', 'destination-backfill-age']),
+  sinceMs: ms,
+  samplesMissing: z.number().min(0).nullable(),
+});
+
+const attempt: z.ZodType<Attempt> = z.object({
+  direction: directionKey,
+  window,
+  selectors: z.string(),
+  samples: z.number().min(0),
+  times: z.number().int().min(1),
+  firstMs: ms,
+  lastMs: ms,
+  outcome: z.enum(['done', 'short']),
+  stuck: z.boolean(),
+});
+
+/** The remembered state, as it stands in Redis and in the state file. What older versions did not know has a default. */
 export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   lastCheckMs: ms.nullable(),
   lastSyncMs: ms.nullable(),
@@ -34,6 +81,9 @@ export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   marks: perDirection(mark),
   history: perDirection(history),
   recentRepairs: z.array(z.object({ direction: directionKey, window, settledMs: ms })),
+  backfills: z.array(backfill).default([]),
+  beyondRepair: z.array(beyondRepair).default([]),
+  stuck: z.object({ attempted: z.array(attempt) }).default({ attempted: [] }),
   startedMs: z.object({ primary: ms.nullable(), dr: ms.nullable() }),
   doubtMs: ms.nullable(),
   episode: z
@@ -49,10 +99,36 @@ const direction = z
 /** What a `check-gaps` job carries. */
 export const CheckOrder = z.object({
   cause: z.enum(['schedule', 'start', 'confirm', 'operator']),
-  /** A range that an operator wants proven and repaired, beside all that is due anyway. */
-  backfill: window.optional(),
 });
 export type CheckOrder = z.infer<typeof CheckOrder>;
+
+/** What a `backfill` job carries: an operator's wish that was found to be sound. */
+export const BackfillOrder = z.discriminatedUnion('action', [
+  z.object({
+    action: z.literal('start'),
+    id: z.string().min(1),
+    window,
+    match: z.array(z.string().min(1)),
+  }),
+  z.object({ action: z.enum(['pause', 'resume', 'cancel']), id: z.string().min(1) }),
+]);
+export type BackfillOrder = z.infer<typeof BackfillOrder>;
+
+const flag = z.union([z.boolean(), z.enum(['true', 'on', '1']).transform(() => true)]);
+
+/**
+ * A backfill as a script or a form asks for it. Unknown fields are refused: a misspelt `dryRun` must not begin to copy.
+ */
+export const BackfillRequest = z.strictObject({
+  from: z.string(),
+  to: z.string(),
+  match: z
+    .union([z.string().transform((text) => [text]), z.array(z.string())])
+    .optional()
+    .transform((texts) => texts ?? []),
+  dryRun: z.union([flag, z.enum(['false', '0', '']).transform(() => false)]).default(false),
+});
+export type BackfillRequest = z.infer<typeof BackfillRequest>;
 
 /** What a `settle-run` job carries. */
 export const SettleOrder = z.object({ runId: z.string().min(1) });
@@ -63,6 +139,7 @@ const chunk: z.ZodType<Chunk> = z.object({
   window,
   series: z.number().int().min(0),
   samples: z.number().min(0),
+  counted: z.literal(true).optional(),
 });
 
 /** What a `repair-chunk` job carries: its order, to be checked again when it executes. */
@@ -87,7 +164,8 @@ export type NotifyOrder = z.infer<typeof NotifyOrder>;
 
 /** What became of a finished chunk; the return value of its job. */
 export const ChunkResult = z.object({
-  outcome: z.enum(['repaired', 'already-there']),
+  /** `cancelled`: its backfill was, and nothing was copied (any more). */
+  outcome: z.enum(['repaired', 'already-there', 'cancelled']),
   /** `native`, `lines` or `difference`: how it was copied. */
   mode: z.enum(['native', 'lines', 'difference', 'none']),
   samples: z.number().min(0),
@@ -101,8 +179,13 @@ export const RunRecord = z.object({
   id: z.string().min(1),
   direction,
   createdMs: ms,
-  /** `open` while chunks are left, also failed ones; `superseded` when the direction turned. */
-  state: z.enum(['open', 'settled', 'superseded']),
+  /** The backfill that it belongs to; null for a regular repair. */
+  backfillId: z.string().min(1).nullable().default(null),
+  /**
+   * `open` while chunks are left, also failed ones; `paused` and `cancelled` with their backfill; `superseded` when the
+   * direction turned.
+   */
+  state: z.enum(['open', 'paused', 'cancelled', 'settled', 'superseded']),
   chunks: z.number().int().min(1),
   series: z.number().int().min(0),
   /** Samples that the destination lacked when the run was planned. */
@@ -113,6 +196,20 @@ export const RunRecord = z.object({
   bytesCopied: z.number().min(0),
 });
 export type RunRecord = z.infer<typeof RunRecord>;
+
+/** How fast chunks have been of late. */
+export const ChunkRatesSchema: z.ZodType<ChunkRates> = z.object({
+  copyPerS: z.number().positive().nullable(),
+  differencePerS: z.number().positive().nullable(),
+});
+
+/** A chunk that is done, as progress counts it. */
+export const FinishedChunkSchema: z.ZodType<FinishedChunk> = z.object({
+  atMs: ms,
+  planned: z.number().min(0),
+  samples: z.number().min(0),
+  bytes: z.number().min(0),
+});
 
 /** One line of the event log. */
 export const EventRecord = z.object({
@@ -132,6 +229,7 @@ const siteView = z.discriminatedUnion('healthy', [
       startedMs: ms.optional(),
       dedupMs: z.number().optional(),
       retentionMs: z.number().optional(),
+      maxBackfillAgeMs: z.number().optional(),
       readOnly: z.boolean().optional(),
     }),
   }),

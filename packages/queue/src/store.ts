@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { SyncState } from '@vm-sync/core';
+import { type ChunkRates, type FinishedChunk, NO_RATES, type SyncState } from '@vm-sync/core';
 import type { z } from 'zod';
 import type { connect } from './connection.ts';
-import { EventRecord, RunRecord, Status, SyncStateSchema } from './schemas.ts';
+import {
+  ChunkRatesSchema,
+  EventRecord,
+  FinishedChunkSchema,
+  RunRecord,
+  Status,
+  SyncStateSchema,
+} from './schemas.ts';
 
 type Client = ReturnType<typeof connect>;
 
@@ -13,7 +20,13 @@ const KEYS = {
   runs: '{vmsync}:runs',
   runOrder: '{vmsync}:runs-by-time',
   events: '{vmsync}:events',
+  rates: '{vmsync}:rates',
 } as const;
+
+const finishedKey = (runId: string): string => `{vmsync}:finished:${runId}`;
+
+/** A run that is not dropped before may be looked at for so long. */
+const FINISHED_KEPT_S = 86_400;
 
 const RUNS_KEPT = 200;
 const EVENTS_KEPT = 500;
@@ -53,10 +66,19 @@ export class Store {
   async saveRun(run: RunRecord): Promise<void> {
     await this.#redis.hset(KEYS.runs, run.id, JSON.stringify(run));
     await this.#redis.zadd(KEYS.runOrder, run.createdMs, run.id);
-    const old = await this.#redis.zrange(KEYS.runOrder, 0, String(-RUNS_KEPT - 1));
+    await this.#dropOldRuns();
+  }
+
+  /** However old it is, a run that waits for a person (or was paused) is not forgotten. */
+  async #dropOldRuns(): Promise<void> {
+    const ids = await this.#redis.zrange(KEYS.runOrder, 0, String(-RUNS_KEPT - 1));
+    if (ids.length === 0) return;
+    const runs = await Promise.all(ids.map((id) => this.loadRun(id)));
+    const old = ids.filter((_, at) => !isUnfinishedRun(runs[at]));
     if (old.length === 0) return;
     await this.#redis.hdel(KEYS.runs, ...old);
     await this.#redis.zrem(KEYS.runOrder, ...old);
+    await Promise.all(old.map((id) => this.#redis.unlink(finishedKey(id))));
   }
 
   async loadRun(id: string): Promise<RunRecord | undefined> {
@@ -74,6 +96,45 @@ export class Store {
       if (run) runs.push(run);
     }
     return runs;
+  }
+
+  /** The runs that are open or paused, newest first, however old they are. */
+  async unfinishedRuns(): Promise<RunRecord[]> {
+    return (await this.allRuns()).filter(isUnfinishedRun);
+  }
+
+  /** The runs of a backfill that are remembered, newest first. */
+  async runsOf(backfillId: string): Promise<RunRecord[]> {
+    return (await this.allRuns()).filter((run) => run.backfillId === backfillId);
+  }
+
+  /** Every run that is remembered, newest first. */
+  async allRuns(): Promise<RunRecord[]> {
+    const known = await this.#redis.zcard(KEYS.runOrder);
+    return known === 0 ? [] : this.listRuns(known);
+  }
+
+  /** Notes that a chunk of a run is done; noted again (a job may run twice) it counts once. */
+  async countChunk(runId: string, jobId: string, chunk: FinishedChunk): Promise<void> {
+    await this.#redis.hset(finishedKey(runId), jobId, JSON.stringify(chunk));
+    await this.#redis.expire(finishedKey(runId), FINISHED_KEPT_S);
+  }
+
+  /** The chunks of a run that are done, in no order. They are for showing: what cannot be read is left out. */
+  async finishedChunks(runId: string): Promise<FinishedChunk[]> {
+    const texts = await this.#redis.hvals(finishedKey(runId));
+    return texts.flatMap(
+      (text) => this.#parse(`a chunk of run ${runId}`, text, FinishedChunkSchema) ?? [],
+    );
+  }
+
+  /** How fast chunks have been; without experience where nothing is known. */
+  async loadRates(): Promise<ChunkRates> {
+    return (await this.#read(KEYS.rates, ChunkRatesSchema)) ?? NO_RATES;
+  }
+
+  async saveRates(rates: ChunkRates): Promise<void> {
+    await this.#redis.set(KEYS.rates, JSON.stringify(rates));
   }
 
   async addEvent(event: EventRecord): Promise<void> {
@@ -128,3 +189,6 @@ export class Store {
     return undefined;
   }
 }
+
+export const isUnfinishedRun = (run: RunRecord | undefined): boolean =>
+  run?.state === 'open' || run?.state === 'paused';

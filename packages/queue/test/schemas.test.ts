@@ -4,15 +4,19 @@ import {
   directionFrom,
   EMPTY_STATE,
   type History,
+  type Mark,
   makeWindow,
   NOTHING_TALLIED,
+  noteRepaired,
   PLAN_LIMITS,
   parseSelectors,
-  planSlice,
+  planGaps,
   type Selector,
+  startBackfill,
 } from '@vm-sync/core';
 import { expect, test } from 'vitest';
 import {
+  BackfillOrder,
   CheckOrder,
   ChunkOrder,
   NotifyOrder,
@@ -39,13 +43,14 @@ function checked() {
         startedMs: 1_795_460_399_000,
         dedupMs: 0,
         retentionMs: 3e9,
+        maxBackfillAgeMs: undefined,
         readOnly: false,
       },
     ],
     queryWindowMs: 12 * stepMs,
     stepMs,
   });
-  return afterCheck(
+  const after = afterCheck(
     state,
     {
       atMs: nowMs,
@@ -57,6 +62,7 @@ function checked() {
       horizonMs: nowMs,
       forward: { proven: [], damaged: [window] },
       backward: { proven: [window], damaged: [] },
+      backfills: [],
       tallied: { ...NOTHING_TALLIED, gaps: 2, missing: 40 },
       leftOut: true,
       history: state.history['primary-to-dr'] as History,
@@ -64,6 +70,18 @@ function checked() {
     },
     3,
   ).state;
+  const chunk = { selectors: ['{a="b"}'], window, series: 1, samples: 9 };
+  const beyond = { direction: 'dr-to-primary', window, sinceMs: nowMs, samplesMissing: 5 } as const;
+  return {
+    ...after,
+    beyondRepair: [
+      { ...beyond, reason: 'source-retention' as const },
+      { ...beyond, reason: 'destination-backfill-age' as const, samplesMissing: null },
+    ],
+    stuck: noteRepaired(after.stuck, direction, [chunk], nowMs),
+    backfills: startBackfill(after, { id: 'b', window, match: ['{a="b"}'], requestedMs: 1 }).state
+      .backfills,
+  };
 }
 
 test('a state of the core is accepted, before and after its way through JSON', () => {
@@ -71,6 +89,19 @@ test('a state of the core is accepted, before and after its way through JSON', (
     expect(SyncStateSchema.parse(state)).toEqual(state);
     expect(SyncStateSchema.parse(JSON.parse(JSON.stringify(state)))).toEqual(state);
   }
+});
+
+test('a state that an older version wrote is read', () => {
+  const { beyondRepair: _, stuck: __, backfills: ___, ...older } = checked();
+  const { earlier, ...mark } = older.marks['primary-to-dr'] as Mark;
+  expect(earlier).toEqual([]);
+  const marks = { ...older.marks, 'primary-to-dr': mark };
+  expect(SyncStateSchema.parse({ ...older, marks })).toEqual({
+    ...older,
+    beyondRepair: [],
+    stuck: { attempted: [] },
+    backfills: [],
+  });
 });
 
 /** Every object and list inside of a value, with a way to put something else into its place. */
@@ -103,9 +134,9 @@ test('a state with anything else in any place is refused', () => {
     ]) {
       const mutated = put(wrong);
       const { success, data } = SyncStateSchema.safeParse(mutated);
-      // A text may stand where a text stood; otherwise nothing else is right.
-      if (success) expect(data, JSON.stringify(mutated)).toEqual(mutated);
-      else mutations += 1;
+      if (!success) mutations += 1;
+      // A text may stand where a text stood, and what older versions did not know may be absent; otherwise nothing else is right.
+      else if (wrong !== undefined) expect(data, JSON.stringify(mutated)).toEqual(mutated);
     }
   }
   expect(mutations).toBeGreaterThan(200);
@@ -122,17 +153,15 @@ test.each([
 });
 
 test('the orders of a plan are accepted', () => {
-  const [selector] = parseSelectors('{__name__!=""}') as [Selector];
+  const [scope] = parseSelectors('{__name__!=""}') as [Selector];
   const gaps = [1, 2, 3].map((n) => ({
     labels: { __name__: 'm', n: String(n) },
     ...window,
     missing: 7,
+    held: 0,
   }));
-  const chunks = planSlice(
-    { selector, window, sourceSeries: new Map([['m', 5]]), gaps },
-    stepMs,
-    PLAN_LIMITS,
-  );
+  const names = new Map([['m', { series: 5, samples: 70 }]]);
+  const chunks = planGaps([{ scope, window, names, gaps }], stepMs, PLAN_LIMITS);
   expect(chunks.length).toBeGreaterThan(0);
   for (const chunk of chunks) {
     const order = { runId: 'r', direction: directionFrom('dr'), chunk, stepMs, dedupMs: 0 };
@@ -158,14 +187,49 @@ test.each([
 
 test('small orders', () => {
   expect(CheckOrder.safeParse({ cause: 'schedule' }).success).toBe(true);
-  expect(CheckOrder.safeParse({ cause: 'operator', backfill: window }).success).toBe(true);
-  expect(
-    CheckOrder.safeParse({ cause: 'operator', backfill: { fromMs: 2, toMs: 1 } }).success,
-  ).toBe(false);
   expect(CheckOrder.safeParse({ cause: 'chance' }).success).toBe(false);
   expect(SettleOrder.safeParse({ runId: '' }).success).toBe(false);
   expect(NotifyOrder.safeParse({ kind: 'x', severity: 'info', text: '', atMs: 1 }).success).toBe(
     false,
   );
   expect(RunRecord.safeParse({ id: 'r' }).success).toBe(false);
+});
+
+test('a backfill is ordered with its range, and changed by its id', () => {
+  const start = { action: 'start', id: 'b', window, match: ['{a="b"}'] };
+  expect(BackfillOrder.parse(start)).toEqual(start);
+  for (const action of ['pause', 'resume', 'cancel']) {
+    expect(BackfillOrder.safeParse({ action, id: 'b' }).success).toBe(true);
+  }
+  for (const bad of [
+    { ...start, id: '' },
+    { ...start, window: { fromMs: 2, toMs: 1 } },
+    { ...start, match: [''] },
+    { action: 'start', id: 'b' },
+    { action: 'stop', id: 'b' },
+    { action: 'pause' },
+    null,
+  ]) {
+    expect(BackfillOrder.safeParse(bad).success).toBe(false);
+  }
+});
+
+test('a run that an older version wrote belongs to no backfill', () => {
+  const run = {
+    id: 'r',
+    direction: directionFrom('dr'),
+    createdMs: 1,
+    state: 'open',
+    chunks: 1,
+    series: 1,
+    samplesPlanned: 1,
+    windows: [window],
+    settledMs: null,
+    samplesCopied: 0,
+    bytesCopied: 0,
+  };
+  expect(RunRecord.parse(run)).toEqual({ ...run, backfillId: null });
+  for (const state of ['paused', 'cancelled']) {
+    expect(RunRecord.safeParse({ ...run, state, backfillId: 'b' }).success).toBe(true);
+  }
 });

@@ -36,7 +36,7 @@ const full: SyncState = {
   samplesSynced: 123_456_789,
   lastError: 'dr: "503"\n',
   marks: {
-    'primary-to-dr': { sinceMs: 0, throughMs: 900_000, unproven: [window] },
+    'primary-to-dr': { sinceMs: 0, throughMs: 900_000, unproven: [window], earlier: [] },
     'dr-to-primary': null,
   },
   history: {
@@ -50,6 +50,30 @@ const full: SyncState = {
     'dr-to-primary': null,
   },
   recentRepairs: [{ direction: 'primary-to-dr', window, settledMs: 5 }],
+  backfills: [
+    {
+      id: 'b',
+      direction: 'primary-to-dr',
+      window,
+      match: ['{a="b"}'],
+      requestedMs: 3,
+      state: 'paused',
+      unproven: [window],
+      samplesRepaired: 7,
+      bytesCopied: 70,
+      endedMs: null,
+    },
+  ],
+  beyondRepair: [
+    {
+      direction: 'primary-to-dr',
+      window,
+      reason: 'source-retention',
+      sinceMs: 8,
+      samplesMissing: null,
+    },
+  ],
+  stuck: { attempted: [] },
   startedMs: { primary: 1, dr: null },
   doubtMs: 7,
   episode: { sinceMs: 1, direction: 'primary-to-dr', samplesRepaired: 7 },
@@ -75,6 +99,7 @@ const status: Status = {
         startedMs: 1,
         dedupMs: 0,
         retentionMs: 5,
+        maxBackfillAgeMs: 4,
         readOnly: false,
       },
     },
@@ -96,7 +121,8 @@ const run = (at: number): RunRecord => ({
   id: `run-${at}`,
   direction: directionFrom('primary'),
   createdMs: at,
-  state: 'open',
+  backfillId: null,
+  state: 'settled',
   chunks: 1,
   series: 2,
   samplesPlanned: 3,
@@ -139,6 +165,7 @@ test('what a site does not say is absent', async () => {
     startedMs: undefined,
     dedupMs: undefined,
     retentionMs: undefined,
+    maxBackfillAgeMs: undefined,
     readOnly: undefined,
   } as const;
   await store.saveStatus({
@@ -152,13 +179,43 @@ test('what a site does not say is absent', async () => {
 
 test('runs come newest first, the last saved version of each, and only so many are kept', async () => {
   for (let at = 1; at <= 205; at++) await store.saveRun(run(at));
-  const settled: RunRecord = { ...run(100), state: 'settled', settledMs: 9, samplesCopied: 3 };
+  const settled: RunRecord = { ...run(100), settledMs: 9, samplesCopied: 3 };
   await store.saveRun(settled);
   expect(await store.loadRun('run-100')).toEqual(settled);
   expect((await store.listRuns(3)).map(({ id }) => id)).toEqual(['run-205', 'run-204', 'run-203']);
   expect(await store.listRuns(1_000)).toHaveLength(200);
   expect(await store.loadRun('run-5')).toBeUndefined();
   expect(await store.loadRun('run-6')).toEqual(run(6));
+});
+
+test('a run that is open or paused is kept, however many come after it', async () => {
+  await store.saveRun({ ...run(1), state: 'open' });
+  await store.saveRun({ ...run(2), state: 'paused', backfillId: 'b' });
+  for (let at = 3; at <= 210; at++) await store.saveRun(run(at));
+  expect((await store.unfinishedRuns()).map(({ id }) => id)).toEqual(['run-2', 'run-1']);
+  expect((await store.runsOf('b')).map(({ id }) => id)).toEqual(['run-2']);
+  expect(await store.runsOf('other')).toEqual([]);
+  expect(await store.loadRun('run-3')).toBeUndefined();
+  // Ended at last, it goes with the next one.
+  await store.saveRun({ ...run(1), state: 'cancelled' });
+  expect(await store.loadRun('run-1')).toBeUndefined();
+});
+
+test('a chunk counts once however often it is done, and goes with its run', async () => {
+  const chunk = { atMs: 5, planned: 3, samples: 4, bytes: 5 };
+  await store.countChunk('run-1', 'chunk-1', chunk);
+  await store.countChunk('run-1', 'chunk-1', { ...chunk, atMs: 6 });
+  await store.countChunk('run-1', 'chunk-2', chunk);
+  await store.countChunk('run-2', 'chunk-1', chunk);
+  const counted = await store.finishedChunks('run-1');
+  expect(counted.sort((a, b) => b.atMs - a.atMs)).toEqual([{ ...chunk, atMs: 6 }, chunk]);
+  expect(await raw.ttl('{vmsync}:finished:run-1')).toBeGreaterThan(3_600);
+  for (let at = 1; at <= 201; at++) await store.saveRun(run(at));
+  expect(await store.finishedChunks('run-1')).toEqual([]);
+  expect(await store.finishedChunks('run-2')).toEqual([chunk]);
+  await raw.hset('{vmsync}:finished:run-2', 'chunk-9', 'nonsense');
+  expect(await store.finishedChunks('run-2')).toEqual([chunk]);
+  expect(damaged).toEqual(['a chunk of run run-2 in Redis cannot be read and is set aside']);
 });
 
 test('events come newest first, and only so many are kept', async () => {

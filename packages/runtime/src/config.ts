@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import {
+  type PaceLimits,
   parseDurationMs,
   parseSelectors,
   type Selector,
@@ -58,6 +59,8 @@ export interface Config {
     readonly login: { readonly user: string; readonly password: string } | undefined;
   };
   readonly workerConcurrency: number;
+  /** Bounds for all workers together; how much of them is used depends on the databases. */
+  readonly paceLimits: PaceLimits;
   readonly logLevel: string;
 }
 
@@ -99,6 +102,19 @@ const wholeNumber = (least: number, most: number) =>
     if (Number.isInteger(number) && number >= least && number <= most) return number;
     context.addIssue(
       `expected a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`,
+    );
+    return z.NEVER;
+  });
+
+const BYTES = { '': 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9 } as const;
+
+const bytes = (least: number) =>
+  z.string().transform((text, context) => {
+    const [, amount, unit] = /^(\d+(?:\.\d+)?) ?((?:[kMG]?B)?)$/.exec(text) ?? [];
+    const number = Math.round(Number(amount) * BYTES[unit as keyof typeof BYTES]);
+    if (number >= least) return number;
+    context.addIssue(
+      `expected bytes such as 50000000 or 50MB (kB, MB, GB), at least ${least}, got ${JSON.stringify(text)}`,
     );
     return z.NEVER;
   });
@@ -196,6 +212,8 @@ const Schema = z.object({
   DASHBOARD_USER: z.string().optional(),
   DASHBOARD_PASSWORD: z.string().optional(),
   WORKER_CONCURRENCY: wholeNumber(1, 64).prefault('2'),
+  MAX_COPIES: wholeNumber(1, 1_000).prefault('4'),
+  MAX_BYTES_PER_SECOND: bytes(100_000).optional(),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').prefault('info'),
 });
 
@@ -280,6 +298,10 @@ export function envToConfig(given: Env): Config {
           : undefined,
     },
     workerConcurrency: data.WORKER_CONCURRENCY,
+    paceLimits: {
+      maxCopies: data.MAX_COPIES,
+      maxBytesPerS: data.MAX_BYTES_PER_SECOND ?? null,
+    },
     logLevel: data.LOG_LEVEL,
   };
 }

@@ -2,8 +2,10 @@ import { constants } from 'node:fs';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
+  beyondReasonText,
   directionFrom,
   directionKey,
+  directionOf,
   SITES,
   type SyncState,
   verifiedThroughMs,
@@ -31,6 +33,24 @@ export function stateToFile(state: SyncState): Record<string, unknown> {
     last_error: state.lastError,
     verified_through: Object.fromEntries(through),
     not_ready_because: state.reasons,
+    beyond_repair: state.beyondRepair.map((one) => ({
+      direction: one.direction,
+      from: iso(one.window.fromMs),
+      to: iso(one.window.toMs),
+      reason: beyondReasonText(one.reason, directionOf(one.direction)),
+      since: iso(one.sinceMs),
+      samples_missing: one.samplesMissing,
+    })),
+    stuck: state.stuck.attempted
+      .filter((attempt) => attempt.stuck)
+      .map((attempt) => ({
+        direction: attempt.direction,
+        from: iso(attempt.window.fromMs),
+        to: iso(attempt.window.toMs),
+        since: iso(attempt.firstMs),
+        samples_missing: attempt.samples,
+        repairs: attempt.times,
+      })),
     detail: state,
   };
 }

@@ -67,6 +67,7 @@ test('the defaults are those of the table', () => {
     stateFile: 'data/vm-sync/vm-sync-state.json',
     dashboard: { host: '127.0.0.1', port: 3000, login: undefined },
     workerConcurrency: 2,
+    paceLimits: { maxCopies: 4, maxBytesPerS: null },
     logLevel: 'info',
   });
 });
@@ -107,6 +108,8 @@ test('every variable is taken', () => {
     DASHBOARD_USER: 'ops',
     DASHBOARD_PASSWORD: 'dash',
     WORKER_CONCURRENCY: '4',
+    MAX_COPIES: '16',
+    MAX_BYTES_PER_SECOND: '50MB',
     LOG_LEVEL: 'debug',
     LOCAL_VM_READ_URL: 'http://select/1/prometheus',
     LOCAL_VM_WRITE_URL: 'http://insert/1/prometheus',
@@ -133,6 +136,7 @@ test('every variable is taken', () => {
     stateFile: '/var/lib/state.json',
     dashboard: { host: '0.0.0.0', port: 8080, login: { user: 'ops', password: 'dash' } },
     workerConcurrency: 4,
+    paceLimits: { maxCopies: 16, maxBytesPerS: 50_000_000 },
     logLevel: 'debug',
     vm: {
       primary: {
@@ -191,6 +195,8 @@ const wrong: Env = {
   DASHBOARD_PORT: '70000',
   DASHBOARD_PASSWORD: secret,
   WORKER_CONCURRENCY: 'many',
+  MAX_COPIES: '0',
+  MAX_BYTES_PER_SECOND: '50 megabytes',
   LOG_LEVEL: 'loud',
 };
 
@@ -224,6 +230,15 @@ test.each([
     'FAILBACK_CLEAN_CHECKS: expected a whole number from 1 to 1000, got "2.5"',
   ],
   ['DASHBOARD_PORT', '0', 'DASHBOARD_PORT: expected a whole number'],
+  ['MAX_COPIES', '0', 'MAX_COPIES: expected a whole number from 1 to 1000, got "0"'],
+  [
+    'MAX_BYTES_PER_SECOND',
+    '50mb',
+    'MAX_BYTES_PER_SECOND: expected bytes such as 50000000 or 50MB (kB, MB, GB), at least 100000, got "50mb"',
+  ],
+  ['MAX_BYTES_PER_SECOND', '99kB', 'MAX_BYTES_PER_SECOND: expected bytes'],
+  ['MAX_BYTES_PER_SECOND', '-1', 'MAX_BYTES_PER_SECOND: expected bytes'],
+  ['MAX_BYTES_PER_SECOND', 'MB', 'MAX_BYTES_PER_SECOND: expected bytes'],
   [
     'DASHBOARD_HOST',
     '0.0.0.0',
@@ -259,6 +274,17 @@ test.each([
   ['NOTIFY_WEBHOOK_FILE', '/dev/null', 'NOTIFY_WEBHOOK_FILE: the file is empty'],
 ])('%s=%s', (name, value, fault) => {
   expect(faultsOf({ ...least, [name]: value })).toEqual([expect.stringContaining(fault)]);
+});
+
+test.each([
+  ['50000000', 50_000_000],
+  ['50MB', 50_000_000],
+  ['50 MB', 50_000_000],
+  ['0.5GB', 500_000_000],
+  ['100kB', 100_000],
+  ['100000B', 100_000],
+])('%s in a second', (text, bytes) => {
+  expect(envToConfig({ ...least, MAX_BYTES_PER_SECOND: text }).paceLimits.maxBytesPerS).toBe(bytes);
 });
 
 test('IPv6 addresses in two spellings are one', () => {

@@ -18,8 +18,13 @@ const state: SyncState = {
   samplesSynced: 77,
   lastError: 'dr: 503',
   marks: {
-    'primary-to-dr': { sinceMs: 0, throughMs: 900_000, unproven: [makeWindow(300_000, 600_000)] },
-    'dr-to-primary': { sinceMs: 0, throughMs: 900_000, unproven: [] },
+    'primary-to-dr': {
+      sinceMs: 0,
+      throughMs: 900_000,
+      unproven: [makeWindow(300_000, 600_000)],
+      earlier: [],
+    },
+    'dr-to-primary': { sinceMs: 0, throughMs: 900_000, unproven: [], earlier: [] },
   },
   reasons: ['because'],
 };
@@ -45,6 +50,36 @@ test('people find the fields they know, first and in their order', () => {
     active_site: 'unknown',
     verified_through: { 'primary-to-dr': null, 'dr-to-primary': null },
   });
+});
+
+test('what no repair reaches, and what no repair changed, is listed', () => {
+  const window = makeWindow(0, 3_600_000);
+  const times = { firstMs: 7_200_000, lastMs: 7_200_000, times: 1 };
+  const attempt = { direction: 'primary-to-dr', window, selectors: 'ab', samples: 9 } as const;
+  const written = stateToFile({
+    ...state,
+    beyondRepair: [
+      {
+        direction: 'primary-to-dr',
+        window,
+        reason: 'destination-retention',
+        sinceMs: 7_200_000,
+        samplesMissing: null,
+      },
+    ],
+    stuck: {
+      attempted: [true, false].map((stuck) => ({ ...attempt, ...times, outcome: 'done', stuck })),
+    },
+  });
+  const common = {
+    direction: 'primary-to-dr',
+    from: '1970-01-01T00:00:00.000Z',
+    to: '1970-01-01T01:00:00.000Z',
+    since: '1970-01-01T02:00:00.000Z',
+  };
+  const reason = 'older than dr keeps (-retentionPeriod)';
+  expect(written['beyond_repair']).toEqual([{ ...common, reason, samples_missing: null }]);
+  expect(written['stuck']).toEqual([{ ...common, samples_missing: 9, repairs: 1 }]);
 });
 
 test.each([EMPTY_STATE, state])('what is written is read', async (one) => {

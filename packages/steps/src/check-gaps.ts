@@ -1,6 +1,6 @@
 import {
   type ActiveSite,
-  addTallied,
+  type Backfill,
   beforeCheck,
   type CheckReport,
   type Chunk,
@@ -13,17 +13,16 @@ import {
   type Gap,
   type History,
   intersect,
+  lengthMs,
   lookBackWindows,
   type Mark,
   makeWindow,
   mergeWindows,
-  NOTHING_TALLIED,
-  newestFirst,
+  narrowScope,
   otherSite,
   PLAN_LIMITS,
   type PlanLimits,
-  planSlice,
-  retentionEdgeMs,
+  repairEdgeMs,
   type Selector,
   SITES,
   type Site,
@@ -31,16 +30,16 @@ import {
   type SiteView,
   type SyncEvent,
   type SyncState,
-  seriesKey,
   settledThroughMs,
   subtractWindows,
-  type Tallied,
   VmSyncError,
   type Window,
 } from '@vm-sync/core';
-import type { Measure, SliceResult } from './compare-slice.ts';
-import { compareWindows } from './compare-window.ts';
+import type { Measure } from './compare-slice.ts';
+import { BUCKETS_PER_SLICE, type Comparison, compareWindows } from './compare-windows.ts';
+import { Findings } from './findings.ts';
 import type { Pair, SiteDatabase } from './ports.ts';
+import { seekGaps } from './seek-gaps.ts';
 import { surveyHistory } from './survey-history.ts';
 
 export interface CheckSettings {
@@ -51,9 +50,10 @@ export interface CheckSettings {
   readonly settleMs: number;
   readonly queryWindowMs: number;
   readonly threshold: number;
+  /** How long one check may spend on proving wide windows; the next one goes on from there. */
+  readonly proveMs: number;
   /** How long one check may spend on the time before the mark. */
   readonly surveyMs: number;
-  readonly limits?: PlanLimits;
 }
 
 export interface CheckContext {
@@ -62,33 +62,57 @@ export interface CheckContext {
   readonly now: () => number;
   /** What earlier runs in this direction have left behind. */
   readonly setAside: (direction: Direction) => Promise<SetAside>;
+  /** Given every plan as soon as it is made: repairs begin while the rest of the check goes on. */
+  readonly begin?: (plan: Plan, state: SyncState) => Promise<void>;
+  /** True when something else waits for this check to end; what is left to prove then waits for the next one. */
+  readonly isAwaited?: () => Promise<boolean>;
+  readonly limits?: PlanLimits | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What a run is made of. */
+export interface Plan {
+  readonly direction: Direction;
+  /** The backfill that it is a part of; null for what is due by itself. */
+  readonly backfillId: string | null;
+  /** Newest first. */
+  readonly chunks: readonly Chunk[];
+  /** False when there was more to plan than one run may hold. */
+  readonly complete: boolean;
+  readonly stepMs: number;
+  readonly dedupMs: number;
 }
 
 /** Chunks that failed: their gaps are not planned again, and READY is not said. */
 export interface SetAside {
+  /** Backfills of which a run is under way: they are looked at again when it has settled. */
+  readonly backfilling: ReadonlySet<string>;
   /** Windows of runs that have not settled: what is read there now is not proven yet. */
   readonly repairing: readonly Window[];
   readonly reasons: readonly string[];
   readonly covers: (gap: Gap) => boolean;
 }
 
-export const NOTHING_SET_ASIDE: SetAside = { repairing: [], reasons: [], covers: () => false };
+export const NOTHING_SET_ASIDE: SetAside = {
+  backfilling: new Set(),
+  repairing: [],
+  reasons: [],
+  covers: () => false,
+};
 
 export interface CheckResult {
   /** The state as `beforeCheck` left it; the report is still to be applied. */
   readonly state: SyncState;
   readonly events: readonly SyncEvent[];
   readonly report: CheckReport;
-  /** What a repair of the found gaps would copy, newest first; empty when nothing is to be done or known. */
-  readonly chunks: readonly Chunk[];
-  readonly plannedFor: { readonly stepMs: number; readonly dedupMs: number } | undefined;
+  /** What a repair of the found gaps copies; empty when nothing is to be done or known. */
+  readonly plans: readonly Plan[];
 }
 
 /**
- * One check: observes both sites and the direction, compares everything that is due (exactly) and the last query
- * window (by counts), surveys a piece of older history, and plans the repair. Writes nothing; whatever cannot be found
- * out makes the report `unknown`, with the reason.
+ * One check: observes both sites and the direction, looks for gaps in everything that is due and plans their repair,
+ * proves what has none, looks again (by counts) at the last query window, goes on with the backfills, and surveys a piece
+ * of older history. Writes nothing; whatever cannot be found out makes the report `unknown`, with the reason.
  */
 export async function checkGaps(
   context: CheckContext,
@@ -107,8 +131,7 @@ export async function checkGaps(
     state,
     events: [],
     report: { ...seen(), outcome: 'unknown', reason, siteFailed },
-    chunks: [],
-    plannedFor: undefined,
+    plans: [],
   });
 
   const reason = whyNotComparable(active, sites, settings.role);
@@ -172,68 +195,36 @@ async function compare(
   const measure = measureOf(settings, observations);
   const { stepMs } = measure;
   const horizonMs = settledThroughMs(nowMs, settledAge(settings), stepMs);
-  const { queryWindowMs } = settings;
+  const { queryWindowMs, scope } = settings;
   const now = { nowMs, horizonMs, direction, observations, queryWindowMs, stepMs };
   const { state, events } = beforeCheck(before, now);
-  const key = directionKey(direction);
-  const mark = state.marks[key] as Mark;
-  const edgeMs = retentionEdgeMs(nowMs, observations);
+  const setAside = await context.setAside(direction);
+  const edgeMs = repairEdgeMs(nowMs, direction, observations);
+  const look = new Look(context, { pair, scope, measure, signal: context.signal }, state, {
+    setAside,
+    edgeMs,
+    deadlineMs: context.now() + settings.proveMs,
+    // Repairs come first; but where every check finds new gaps, the rest must be proven all the same.
+    proveBesideRepairs: before.gapsDetected > 0,
+  });
 
+  const mark = state.marks[directionKey(direction)] as Mark;
   const due = onGrid(dueWindows(mark, horizonMs), stepMs, edgeMs);
   const lookBack = onGrid(lookBackWindows(mark, horizonMs, queryWindowMs), stepMs, edgeMs);
-  const setAside = await context.setAside(direction);
-  const found = new Findings(settings.limits ?? PLAN_LIMITS, setAside.covers, stepMs);
-  const { scope } = settings;
-  for await (const slice of compareWindows(
-    pair,
-    scope,
-    lookBack,
-    'counts',
-    measure,
-    context.signal,
-  )) {
-    found.add(slice.window, slice.parts, 'counts');
-  }
-  for await (const slice of compareWindows(pair, scope, due, 'exact', measure, context.signal)) {
-    found.add(slice.window, slice.parts, 'exact');
-    if (found.isFull()) break;
-  }
+  const found = await look.regular(due, lookBack);
   // Equality of nothing with nothing proves nothing: READY must not follow from a selector that selects no series.
   if (found.tallied.sourceSamples === 0)
     throw nothingCompared(pair, mergeWindows([...due, ...lookBack]));
-  const leftOut = found.isFull();
-  let history = state.history[key] as History;
-  if (found.isClean()) {
-    const surveyMs = history.complete ? settings.surveyMs * AGAIN_SHARE : settings.surveyMs;
-    const limits = { edgeMs, deadlineMs: context.now() + surveyMs, now: context.now };
-    const seen = await surveyHistory(
-      pair,
-      scope,
-      { history, mark },
-      limits,
-      measure,
-      context.signal,
-    );
-    history = seen.history;
-    // Proven time in which samples are missing now: looked at exactly, and due again where that is so.
-    const suspect = onGrid(seen.suspect, stepMs, edgeMs);
-    for await (const slice of compareWindows(
-      pair,
-      scope,
-      suspect,
-      'exact',
-      measure,
-      context.signal,
-    )) {
-      found.add(slice.window, slice.parts, 'exact');
-    }
-  }
+  const backfills = await look.backfills(
+    state.backfills,
+    subtractWindows(due, found.forward().proven),
+  );
+  const history = await look.survey(found, settings.surveyMs);
   const clean = found.isClean();
   return {
     state,
     events,
-    chunks: newestFirst(found.chunks),
-    plannedFor: { stepMs, dedupMs: measure.dedupMs },
+    plans: look.plans,
     report: {
       outcome: clean && setAside.reasons.length === 0 ? 'clean' : 'gaps',
       direction,
@@ -241,11 +232,158 @@ async function compare(
       forward: withoutRepairing(found.forward(), setAside.repairing),
       backward: found.backward(),
       tallied: found.tallied,
-      leftOut,
+      leftOut: found.isFull(),
       history,
       setAside: setAside.reasons,
+      backfills: backfills.map(({ id, found: own }) => ({
+        id,
+        found: withoutRepairing(own, setAside.repairing),
+      })),
     },
   };
+}
+
+interface Found {
+  readonly proven: Window[];
+  readonly damaged: Window[];
+}
+
+/** What one check looks at, piece by piece; plans are begun as soon as they are made. */
+class Look {
+  readonly plans: Plan[] = [];
+  readonly #context: CheckContext;
+  readonly #comparison: Comparison;
+  readonly #state: SyncState;
+  readonly #setAside: SetAside;
+  readonly #edgeMs: number;
+  readonly #deadlineMs: number;
+  readonly #proveBesideRepairs: boolean;
+
+  constructor(
+    context: CheckContext,
+    comparison: Comparison,
+    state: SyncState,
+    bounds: {
+      readonly setAside: SetAside;
+      readonly edgeMs: number;
+      readonly deadlineMs: number;
+      readonly proveBesideRepairs: boolean;
+    },
+  ) {
+    this.#context = context;
+    this.#comparison = comparison;
+    this.#state = state;
+    this.#setAside = bounds.setAside;
+    this.#edgeMs = bounds.edgeMs;
+    this.#deadlineMs = bounds.deadlineMs;
+    this.#proveBesideRepairs = bounds.proveBesideRepairs;
+  }
+
+  async regular(due: readonly Window[], lookBack: readonly Window[]): Promise<Findings> {
+    const found = this.#findings();
+    for await (const slice of compareWindows(this.#comparison, lookBack, 'counts')) {
+      found.add(slice.window, slice.parts, 'counts');
+    }
+    await this.#seekAndProve(this.#comparison, due, found, null);
+    return found;
+  }
+
+  /** Looks at open backfills, without what is due anyway: no sample is in two plans. */
+  async backfills(
+    all: readonly Backfill[],
+    stillDue: readonly Window[],
+  ): Promise<{ id: string; found: Found }[]> {
+    const { pair, measure, scope } = this.#comparison;
+    const shown: { id: string; found: Found }[] = [];
+    const taken = [...stillDue, ...this.#setAside.repairing];
+    for (const { id, direction, state, match, unproven } of all) {
+      if (state !== 'open' || direction !== directionKey(pair.direction)) continue;
+      if (this.#setAside.backfilling.has(id)) continue;
+      const windows = subtractWindows(onGrid(unproven, measure.stepMs, this.#edgeMs), taken);
+      const found = this.#findings();
+      const narrowed = { ...this.#comparison, scope: narrowScope(scope, match) };
+      await this.#seekAndProve(narrowed, windows, found, id);
+      taken.push(...found.forward().damaged);
+      shown.push({ id, found: found.forward() });
+    }
+    return shown;
+  }
+
+  /**
+   * Goes on with the survey when nothing is wrong, and looks at what it points to: proven time in which samples are
+   * missing now. That is due again.
+   */
+  async survey(found: Findings, surveyMs: number): Promise<History> {
+    const { pair, measure } = this.#comparison;
+    const key = directionKey(pair.direction);
+    const [history, mark] = [this.#state.history[key] as History, this.#state.marks[key] as Mark];
+    if (!found.isClean() || found.isFull()) return history;
+    const { now } = this.#context;
+    const spendMs = history.complete ? surveyMs * AGAIN_SHARE : surveyMs;
+    const limits = { edgeMs: this.#edgeMs, deadlineMs: now() + spendMs, now };
+    const seen = await surveyHistory(this.#comparison, { history, mark }, limits);
+    const suspect = onGrid(seen.suspect, measure.stepMs, this.#edgeMs);
+    await this.#seekAndProve(this.#comparison, suspect, found, null);
+    return seen.history;
+  }
+
+  #findings(): Findings {
+    return new Findings(this.#comparison.measure.stepMs, this.#setAside.covers);
+  }
+
+  /**
+   * Narrow windows are compared exactly, which finds gaps and proves the rest at once. In wide ones gaps are looked
+   * for by counts first, so that their repair begins soon; what has none is proven after that, for as long as there is
+   * time, newest first.
+   */
+  async #seekAndProve(
+    comparison: Comparison,
+    windows: readonly Window[],
+    found: Findings,
+    backfillId: string | null,
+  ): Promise<void> {
+    const { measure } = comparison;
+    const sliceMs = measure.stepMs * BUCKETS_PER_SLICE;
+    const wide = windows.reduce((sum, window) => sum + lengthMs(window), 0) > sliceMs;
+    let toProve: readonly Window[] = windows;
+    let begun = false;
+    // Between sites that deduplicate differently counts say nothing.
+    if (wide && !measure.dedupDiffers) {
+      for await (const part of seekGaps(comparison, windows)) {
+        found.add(part.window, [part], 'sought');
+        if (found.isFull()) break;
+      }
+      begun = await this.#begin(found, backfillId);
+      if (found.isFull() || (begun && !this.#proveBesideRepairs)) return;
+      const later = [...found.forward().damaged, ...this.#setAside.repairing];
+      toProve = subtractWindows(windows, later);
+    }
+    for await (const slice of compareWindows(comparison, toProve, 'exact')) {
+      found.add(slice.window, slice.parts, 'exact');
+      if (found.isFull() || (wide && (await this.#mustEnd()))) break;
+    }
+    // What only prints could tell is planned too, unless a run has begun already.
+    if (!begun) await this.#begin(found, backfillId);
+  }
+
+  async #mustEnd(): Promise<boolean> {
+    const { now, isAwaited } = this.#context;
+    return now() > this.#deadlineMs || ((await isAwaited?.()) ?? false);
+  }
+
+  /** True when there was something to begin. */
+  async #begin(found: Findings, backfillId: string | null): Promise<boolean> {
+    const { pair, measure } = this.#comparison;
+    const limits = this.#context.limits ?? PLAN_LIMITS;
+    const chunks = found.plan(limits);
+    if (chunks.length === 0) return false;
+    const { stepMs, dedupMs } = measure;
+    const complete = !found.isFull() && chunks.length < limits.chunksPerRun;
+    const plan = { direction: pair.direction, backfillId, chunks, complete, stepMs, dedupMs };
+    this.plans.push(plan);
+    await this.#context.begin?.(plan, this.#state);
+    return true;
+  }
 }
 
 function nothingCompared({ source, direction }: Pair, windows: readonly Window[]): VmSyncError {
@@ -256,82 +394,13 @@ function nothingCompared({ source, direction }: Pair, windows: readonly Window[]
   );
 }
 
-const withoutRepairing = (
-  found: { proven: Window[]; damaged: Window[] },
-  repairing: readonly Window[],
-) => ({ ...found, proven: subtractWindows(found.proven, repairing) });
+const withoutRepairing = (found: Found, repairing: readonly Window[]): Found => ({
+  ...found,
+  proven: subtractWindows(found.proven, repairing),
+});
 
 /** Looking again at what was surveyed before may take this share of the time of a first survey. */
 const AGAIN_SHARE = 0.1;
-
-/** Collects what slices showed, until the plan is as large as one run may be. */
-class Findings {
-  tallied: Tallied = NOTHING_TALLIED;
-  readonly chunks: Chunk[] = [];
-  readonly #limits: PlanLimits;
-  readonly #covered: (gap: Gap) => boolean;
-  readonly #stepMs: number;
-  readonly #exact: Window[] = [];
-  readonly #damaged: Window[] = [];
-  readonly #damagedBackward: Window[] = [];
-  /** Series with a gap that reaches back to the beginning of the slice before: it may go on in the next. */
-  #goingOn = new Map<number, Set<string>>();
-
-  constructor(limits: PlanLimits, covered: (gap: Gap) => boolean, stepMs: number) {
-    this.#limits = limits;
-    this.#covered = covered;
-    this.#stepMs = stepMs;
-  }
-
-  add(window: Window, parts: readonly SliceResult[], depth: 'exact' | 'counts'): void {
-    if (depth === 'exact') this.#exact.push(window);
-    const { series: before, ...sums } = this.tallied;
-    let series = 0;
-    let tallied: Tallied = { ...sums, series: 0 };
-    for (const part of parts) {
-      tallied = addTallied(tallied, part.tallied);
-      series += part.tallied.series;
-      this.#damaged.push(...part.damaged);
-      this.#damagedBackward.push(...part.damagedBackward);
-      tallied = { ...tallied, gaps: tallied.gaps - this.#continued(part) };
-      const gaps = part.gaps.filter((gap) => !this.#covered(gap));
-      this.chunks.push(...planSlice({ ...part, gaps }, this.#stepMs, this.#limits));
-    }
-    this.tallied = { ...tallied, series: Math.max(before, series) };
-  }
-
-  /** How many gaps of a part are the older ends of gaps that have been counted: slices come newest first. */
-  #continued({ window, gaps }: SliceResult): number {
-    const counted = this.#goingOn.get(window.toMs);
-    const goingOn = this.#goingOn.get(window.fromMs) ?? new Set();
-    let continued = 0;
-    for (const gap of gaps) {
-      const key = seriesKey(gap.labels);
-      if (gap.toMs === window.toMs && counted?.has(key)) continued += 1;
-      if (gap.fromMs === window.fromMs) goingOn.add(key);
-    }
-    this.#goingOn.set(window.fromMs, goingOn);
-    return continued;
-  }
-
-  isClean(): boolean {
-    return this.tallied.gaps === 0 && !this.isFull();
-  }
-
-  isFull(): boolean {
-    return this.chunks.length >= this.#limits.chunksPerRun;
-  }
-
-  forward(): { proven: Window[]; damaged: Window[] } {
-    const damaged = mergeWindows(this.#damaged);
-    return { proven: subtractWindows(this.#exact, damaged), damaged };
-  }
-
-  backward(): { proven: Window[]; damaged: Window[] } {
-    const damaged = mergeWindows(this.#damagedBackward);
-    return { proven: subtractWindows(this.#exact, damaged), damaged };
-  }
-}
 
 /** Windows on the grid of buckets, and within the retention. */
 function onGrid(windows: readonly Window[], stepMs: number, edgeMs: number): Window[] {

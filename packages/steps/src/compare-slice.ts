@@ -8,7 +8,6 @@ import {
   gapsOfSeries,
   judgeRows,
   judgeTallies,
-  type Labels,
   makeWindow,
   mergeWindows,
   NOTHING_TALLIED,
@@ -19,7 +18,9 @@ import {
   VmSyncError,
   type Window,
 } from '@vm-sync/core';
-import type { Pair, SeriesPrint, SiteDatabase } from './ports.ts';
+import { compareCounts, either, sameCounts, totalOf } from './compare-counts.ts';
+import { nameOf, pairUp } from './pair-up.ts';
+import type { Pair, SeriesPrint, SeriesTally, SiteDatabase, TallyRequest } from './ports.ts';
 
 /** What both sides of a comparison are measured by. */
 export interface Measure {
@@ -31,7 +32,7 @@ export interface Measure {
   readonly dedupDiffers: boolean;
 }
 
-export type Depth = 'exact' | 'counts' | 'survey';
+export type Depth = 'exact' | 'counts';
 
 /** The result of comparing one selector in one window. */
 export interface SliceResult extends ComparedSlice {
@@ -41,9 +42,22 @@ export interface SliceResult extends ComparedSlice {
   readonly damagedBackward: readonly Window[];
 }
 
+/** One selector in one window, to be compared. */
+export interface SliceQuestion {
+  readonly pair: Pair;
+  /** What is compared as a whole; `selector` is this, or a part of it. */
+  readonly scope: Selector;
+  readonly selector: Selector;
+  readonly window: Window;
+  readonly measure: Measure;
+  /** More series than this are not held in memory: throws `too-big`. */
+  readonly mostSeries: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What both sites count of one series. */
 interface SeriesPair {
-  readonly key: string;
-  readonly labels: Labels;
+  readonly tally: SeriesTally;
   readonly source: Float64Array;
   readonly destination: Float64Array;
 }
@@ -53,194 +67,194 @@ interface Judged {
   readonly missing: Float64Array;
   readonly tolerated: Float64Array;
   readonly extra: Float64Array;
-  /** Samples of the destination in a gap: by its tallies they may be other ones than the source's. */
-  readonly unread: Float64Array;
 }
 
 /**
  * Compares one selector in one window, series by series and bucket by bucket. `exact` proves equality by prints, and by
  * the rows themselves where prints cannot tell; `counts` is satisfied with equal counts (for what has been proven
- * before) and becomes exact where they differ; `survey` takes the counts for the truth, both ways. Throws `too-big` when there are more than `mostSeries` series.
+ * before) and becomes exact where they differ. Reads change nothing, so a comparison that broke off is made again at
+ * once: servers and proxies close connections that they kept open, now and then in the middle of an answer. A second
+ * failure is the site's own.
  */
-export async function compareSlice(
-  pair: Pair,
-  selector: Selector,
-  window: Window,
-  depth: Depth,
-  measure: Measure,
-  options: { readonly mostSeries: number; readonly signal?: AbortSignal | undefined },
-): Promise<SliceResult> {
-  const request = {
-    selector: formatSelector(selector),
-    window,
-    stepMs: measure.stepMs,
-    signal: options.signal,
-  };
-  const [source, destination] = await Promise.all([
-    onceMore(() => readTallies(pair.source, request, options.mostSeries)),
-    onceMore(() => readTallies(pair.destination, request, options.mostSeries)),
-  ]);
-  const series = pairUp(
-    source,
-    destination,
-    Math.round((window.toMs - window.fromMs) / measure.stepMs),
-  );
-  if (depth === 'survey') return summarise(selector, window, series, byCounts(series), measure);
-  const sameCounts = !measure.dedupDiffers && series.every(countsAgree);
-  if (depth === 'counts' && sameCounts)
-    return summarise(selector, window, series, new Map(), measure);
-
-  const prints = await readPrints(pair, request, series, measure);
-  const judged = new Map<string, Judged>();
-  const suspects: Suspect[] = [];
-  for (const one of series) {
-    const verdict = judgeSeries(one, prints, measure);
-    judged.set(one.key, verdict.judged);
-    if (verdict.suspects.length > 0) suspects.push({ one, buckets: verdict.suspects });
-  }
-  await lookAtRows(pair, window, suspects, judged, measure, options.signal);
-  return summarise(selector, window, series, judged, measure);
-}
-
-function byCounts(series: readonly SeriesPair[]): Map<string, Judged> {
-  const judged = series.map(({ key, source, destination }) => {
-    const lead = (a: Float64Array, b: Float64Array) =>
-      a.map((samples, at) => Math.max(0, samples - (b[at] as number)));
-    const none = new Float64Array(source.length);
-    const [missing, extra] = [lead(source, destination), lead(destination, source)];
-    return [key, { missing, tolerated: none, extra, unread: none }] as const;
-  });
-  return new Map(judged);
-}
-
-interface Suspect {
-  readonly one: SeriesPair;
-  readonly buckets: readonly number[];
-}
-
-/**
- * Reads change nothing, so one that broke off is asked again at once: servers and proxies close connections that they
- * kept open, now and then in the middle of an answer. A second failure is the site's own.
- */
-async function onceMore<T>(read: () => Promise<T>): Promise<T> {
+export async function compareSlice(question: SliceQuestion, depth: Depth): Promise<SliceResult> {
+  const act = async () =>
+    (depth === 'counts' ? await ifCountsAgree(question) : undefined) ?? compareExactly(question);
   try {
-    return await read();
+    return await act();
   } catch (error) {
-    if (errorKind(error) !== 'retryable') throw error;
-    return read();
+    if (errorKind(error) !== 'retryable' || question.signal?.aborted) throw error;
+    return act();
   }
 }
 
-async function readTallies(
-  site: SiteDatabase,
-  request: Parameters<SiteDatabase['tally']>[0],
-  mostSeries: number,
-): Promise<Map<string, { labels: Labels; samples: Float64Array }>> {
-  const found = new Map<string, { labels: Labels; samples: Float64Array }>();
-  for await (const series of site.tally(request)) {
-    found.set(seriesKey(series.labels), series);
-    if (found.size > mostSeries) {
-      throw new VmSyncError('too-big', `more than ${mostSeries} series at once on ${site.site}`);
+/** The result of a slice in which every count agrees; undefined where it has to be looked at exactly. */
+async function ifCountsAgree(question: SliceQuestion): Promise<SliceResult | undefined> {
+  const { scope, window, measure } = question;
+  if (measure.dedupDiffers) return undefined;
+  const counted = await compareCounts({ ...question, stepMs: measure.stepMs, mostDiffering: 0 });
+  if (!counted) return undefined;
+  const { series, sourceSamples, destinationSamples } = counted;
+  return {
+    scope,
+    window,
+    names: new Map(),
+    gaps: [],
+    tallied: { ...NOTHING_TALLIED, series, sourceSamples, destinationSamples },
+    damaged: [],
+    damagedBackward: [],
+  };
+}
+
+async function compareExactly(question: SliceQuestion): Promise<SliceResult> {
+  const series = await readTallies(question);
+  const judged = new Map<SeriesPair, Judged>();
+  const suspects: Suspect[] = [];
+  const judge = (one: SeriesPair, source?: SeriesPrint, destination?: SeriesPrint) => {
+    const verdict = judgeSeries(one, source, destination, question.measure);
+    if (verdict.judged) judged.set(one, verdict.judged);
+    if (verdict.suspects.length > 0) suspects.push({ one, buckets: verdict.suspects });
+  };
+  const unprinted = await judgeByPrints(question, series, judge);
+  for (const one of unprinted) judge(one);
+  await lookAtRows(question, suspects, judged);
+  return summarise(question, series, judged);
+}
+
+async function readTallies(question: SliceQuestion): Promise<SeriesPair[]> {
+  const { pair, window, measure, mostSeries } = question;
+  const request = requestOf(question);
+  const nothing = new Float64Array(Math.round((window.toMs - window.fromMs) / measure.stepMs));
+  const series: SeriesPair[] = [];
+  for await (const paired of pairUp(pair.source.tally(request), pair.destination.tally(request))) {
+    series.push({
+      tally: either(paired),
+      source: paired.source?.samples ?? nothing,
+      destination: paired.destination?.samples ?? nothing,
+    });
+    if (series.length > mostSeries) {
+      throw new VmSyncError('too-big', `more than ${mostSeries} series at once`);
     }
   }
-  return found;
+  return series;
 }
 
-function pairUp(
-  source: ReadonlyMap<string, { labels: Labels; samples: Float64Array }>,
-  destination: ReadonlyMap<string, { labels: Labels; samples: Float64Array }>,
-  buckets: number,
-): SeriesPair[] {
-  const nothing = new Float64Array(buckets);
-  const pairs: SeriesPair[] = [];
-  for (const [key, { labels, samples }] of source) {
-    pairs.push({
-      key,
-      labels,
-      source: samples,
-      destination: destination.get(key)?.samples ?? nothing,
-    });
-  }
-  for (const [key, { labels, samples }] of destination) {
-    if (!source.has(key)) pairs.push({ key, labels, source: nothing, destination: samples });
-  }
-  return pairs;
-}
-
-const countsAgree = (one: SeriesPair): boolean =>
-  one.source.every((samples, at) => samples === one.destination[at]);
-
-interface Prints {
-  readonly source: ReadonlyMap<string, SeriesPrint>;
-  readonly destination: ReadonlyMap<string, SeriesPrint>;
-}
+const requestOf = ({ selector, window, measure, signal }: SliceQuestion): TallyRequest => ({
+  selector: formatSelector(selector),
+  window,
+  stepMs: measure.stepMs,
+  signal,
+});
 
 /** Widths of a print's sub-intervals, in seconds, widest (and cheapest) first. */
 const SLOTS_S = [60, 30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1];
 
+type Judge = (one: SeriesPair, source?: SeriesPrint, destination?: SeriesPrint) => void;
+
 /**
- * Prints of both sides. Sub-intervals as wide as the samples' distance allows cost least; where one of them turns out to
- * hold two samples, one-second sub-intervals are asked for instead.
+ * Judges series by the prints of both sides, and answers with those that have none. Sub-intervals as wide as the
+ * samples' distance allows cost least; series of which one of them turns out to hold two samples are judged by one-second
+ * sub-intervals instead.
  */
-async function readPrints(
-  pair: Pair,
-  request: Parameters<SiteDatabase['tally']>[0],
+async function judgeByPrints(
+  question: SliceQuestion,
   series: readonly SeriesPair[],
-  measure: Measure,
-): Promise<Prints> {
-  if (series.every((one) => isEmpty(one.source) || isEmpty(one.destination))) {
-    return { source: new Map(), destination: new Map() };
+  judge: Judge,
+): Promise<Iterable<SeriesPair>> {
+  if (series.every((one) => totalOf(one.source) === 0 || totalOf(one.destination) === 0)) {
+    return series;
   }
-  const read = async (slotMs: number): Promise<Prints> => {
-    const [source, destination] = await Promise.all([
-      onceMore(() => pair.source.prints({ ...request, slotMs })),
-      onceMore(() => pair.destination.prints({ ...request, slotMs })),
-    ]);
-    return { source, destination };
-  };
-  const { stepMs, dedupMs } = measure;
-  if (dedupMs >= 1_000 && stepMs % dedupMs === 0) return read(dedupMs);
-  const most = series.reduce((high, one) => Math.max(high, ...one.source, ...one.destination), 1);
-  const slotS =
-    SLOTS_S.find((s) => stepMs % (s * 1_000) === 0 && s * 1_000 <= (0.7 * stepMs) / most) ?? 1;
-  const prints = await read(slotS * 1_000);
-  return slotS === 1 || allDistinct(series, prints) ? prints : read(1_000);
+  const slotMs = slotOf(series, question.measure);
+  const left = new Map(series.map((one) => [one.tally.metric, one]));
+  const crowded = new Map<string, SeriesPair>();
+  for await (const { one, source, destination } of readPrints(question, slotMs, left)) {
+    left.delete(one.tally.metric);
+    if (slotMs > 1_000 && question.measure.dedupMs < 1_000 && isCrowded(one, source, destination)) {
+      crowded.set(one.tally.metric, one);
+    } else judge(one, source, destination);
+  }
+  if (crowded.size > 0) {
+    for await (const { one, source, destination } of readPrints(question, 1_000, crowded)) {
+      crowded.delete(one.tally.metric);
+      judge(one, source, destination);
+    }
+  }
+  return [...left.values(), ...crowded.values()];
 }
 
-const isEmpty = (samples: Float64Array): boolean => samples.every((count) => count === 0);
+function slotOf(series: readonly SeriesPair[], { stepMs, dedupMs }: Measure): number {
+  if (dedupMs >= 1_000 && stepMs % dedupMs === 0) return dedupMs;
+  const lists = new Set(series.flatMap((one) => [one.source, one.destination]));
+  const most = [...lists].reduce((high, samples) => Math.max(high, ...samples), 1);
+  const fits = (s: number) => stepMs % (s * 1_000) === 0 && s * 1_000 <= (0.7 * stepMs) / most;
+  return (SLOTS_S.find(fits) ?? 1) * 1_000;
+}
 
-const allDistinct = (series: readonly SeriesPair[], prints: Prints): boolean =>
-  series.every(
-    ({ key, source, destination }) =>
-      source.every((count, at) => count === (prints.source.get(key)?.occupied[at] ?? 0)) &&
-      destination.every((count, at) => count === (prints.destination.get(key)?.occupied[at] ?? 0)),
+interface Printed {
+  readonly one: SeriesPair;
+  readonly source: SeriesPrint | undefined;
+  readonly destination: SeriesPrint | undefined;
+}
+
+/** The prints of the wanted series, by the label set of their tally. */
+async function* readPrints(
+  question: SliceQuestion,
+  slotMs: number,
+  wanted: ReadonlyMap<string, SeriesPair>,
+): AsyncGenerator<Printed> {
+  const { pair } = question;
+  const request = { ...requestOf(question), slotMs };
+  const prints = pairUp(pair.source.prints(request), pair.destination.prints(request));
+  for await (const { source, destination } of prints) {
+    const one =
+      (source && wanted.get(source.metric)) ?? (destination && wanted.get(destination.metric));
+    // A series that came between the two questions is compared by the next check.
+    if (one) yield { one, source, destination };
+  }
+}
+
+const isCrowded = (one: SeriesPair, source?: SeriesPrint, destination?: SeriesPrint): boolean =>
+  !(
+    (source ? sameCounts(one.source, source.occupied) : totalOf(one.source) === 0) &&
+    (destination
+      ? sameCounts(one.destination, destination.occupied)
+      : totalOf(one.destination) === 0)
   );
 
 function judgeSeries(
   one: SeriesPair,
-  prints: Prints,
+  there: SeriesPrint | undefined,
+  here: SeriesPrint | undefined,
   measure: Measure,
-): { judged: Judged; suspects: number[] } {
+): { judged?: Judged; suspects: readonly number[] } {
+  if (areAlike(one, there, here)) return { suspects: [] };
   const buckets = one.source.length;
-  const judged: Judged = {
-    missing: new Float64Array(buckets),
-    tolerated: new Float64Array(buckets),
-    extra: new Float64Array(buckets),
-    unread: new Float64Array(buckets),
-  };
+  const judged = nothingJudged(buckets);
   const suspects: number[] = [];
   for (let at = 0; at < buckets; at++) {
-    const source = bucketTally(one.source, prints.source.get(one.key), at, measure);
-    const destination = bucketTally(one.destination, prints.destination.get(one.key), at, measure);
+    const source = bucketTally(one.source, there, at, measure);
+    const destination = bucketTally(one.destination, here, at, measure);
     const verdict = judgeTallies(source, destination, measure.threshold);
     if (verdict === 'suspect') suspects.push(at);
-    else if (verdict === 'missing') {
-      judged.missing[at] = source.samples - destination.samples;
-      judged.unread[at] = destination.samples;
-    } else if (verdict === 'extra') judged.extra[at] = destination.samples;
+    else if (verdict === 'missing') judged.missing[at] = source.samples - destination.samples;
+    else if (verdict === 'extra') judged.extra[at] = destination.samples;
   }
   return { judged, suspects };
 }
+
+/** The usual case, without a look at single buckets: same counts, all of them covered by the same prints. */
+const areAlike = (one: SeriesPair, there?: SeriesPrint, here?: SeriesPrint): boolean =>
+  there !== undefined &&
+  here !== undefined &&
+  there.printText === here.printText &&
+  sameCounts(one.source, one.destination) &&
+  sameCounts(one.source, there.occupied) &&
+  sameCounts(one.source, here.occupied);
+
+const nothingJudged = (buckets: number): Judged => ({
+  missing: new Float64Array(buckets),
+  tolerated: new Float64Array(buckets),
+  extra: new Float64Array(buckets),
+});
 
 function bucketTally(
   counts: Float64Array,
@@ -260,14 +274,16 @@ function bucketTally(
 const SERIES_PER_LOOK = 200;
 const SAMPLES_PER_LOOK = 500_000;
 
+interface Suspect {
+  readonly one: SeriesPair;
+  readonly buckets: readonly number[];
+}
+
 /** Settles the suspect buckets by the rows themselves. */
 async function lookAtRows(
-  pair: Pair,
-  window: Window,
+  { pair, window, measure, signal }: SliceQuestion,
   suspects: readonly Suspect[],
-  judged: ReadonlyMap<string, Judged>,
-  measure: Measure,
-  signal: AbortSignal | undefined,
+  judged: ReadonlyMap<SeriesPair, Judged>,
 ): Promise<void> {
   for (const batch of batches(suspects)) {
     const first = Math.min(...batch.map(({ buckets }) => buckets[0] as number));
@@ -278,18 +294,19 @@ async function lookAtRows(
       buckets: last - first + 1,
     };
     const request = {
-      selectors: batch.map(({ one }) => formatSelector(selectorOf(one.labels))),
+      selectors: batch.map(({ one }) => formatSelector(selectorOf(one.tally.labels))),
       window: makeWindow(grid.fromMs, grid.fromMs + grid.buckets * measure.stepMs),
       signal,
     };
     const [source, destination] = await Promise.all([
-      onceMore(() => pair.source.timestamps(request)),
-      onceMore(() => pair.destination.timestamps(request)),
+      pair.source.timestamps(request),
+      pair.destination.timestamps(request),
     ]);
     for (const { one, buckets } of batch) {
-      const result = judged.get(one.key) as Judged;
-      const there = source.get(one.key) ?? [];
-      const here = destination.get(one.key) ?? [];
+      const result = judged.get(one) as Judged;
+      const key = seriesKey(one.tally.labels);
+      const there = source.get(key) ?? [];
+      const here = destination.get(key) ?? [];
       assertRowsComplete(pair.source, one, one.source, there.length, first, last, measure);
       assertRowsComplete(pair.destination, one, one.destination, here.length, first, last, measure);
       const differences = differenceByBucket(there, here, grid, measure.dedupMs);
@@ -318,7 +335,7 @@ function assertRowsComplete(
   if (rows >= counted || measure.dedupDiffers) return;
   throw new VmSyncError(
     'retryable',
-    `VM export error: ${site.site} (${site.url}) counted ${counted} samples of ${JSON.stringify(one.labels)} and exported ${rows}: the export was cut off, or samples vanished meanwhile; compared again at the next check`,
+    `VM export error: ${site.site} (${site.url}) counted ${counted} samples of ${JSON.stringify(one.tally.labels)} and exported ${rows}: the export was cut off, or samples vanished meanwhile; compared again at the next check`,
   );
 }
 
@@ -343,44 +360,63 @@ function* batches(suspects: readonly Suspect[]): Generator<Suspect[]> {
 }
 
 function summarise(
-  selector: Selector,
-  window: Window,
+  { scope, window, measure }: SliceQuestion,
   series: readonly SeriesPair[],
-  judged: ReadonlyMap<string, Judged>,
-  measure: Measure,
+  judged: ReadonlyMap<SeriesPair, Judged>,
 ): SliceResult {
   const gaps: Gap[] = [];
   const extras: Window[] = [];
-  const sourceSeries = new Map<string, number>();
+  const names = new Map<string, { series: number; samples: number }>();
   const sums = { ...NOTHING_TALLIED, series: series.length };
   const grid = { fromMs: window.fromMs, stepMs: measure.stepMs };
   for (const one of series) {
-    sums.sourceSamples += total(one.source);
-    sums.destinationSamples += total(one.destination);
-    if (!isEmpty(one.source)) {
-      const name = one.labels['__name__'] ?? '';
-      sourceSeries.set(name, (sourceSeries.get(name) ?? 0) + 1);
-    }
-    const result = judged.get(one.key);
+    const samples = totalOf(one.source);
+    sums.sourceSamples += samples;
+    sums.destinationSamples += totalOf(one.destination);
+    if (samples > 0) countName(names, nameOf(one.tally), samples);
+    const result = judged.get(one);
     if (!result) continue;
-    gaps.push(...gapsOfSeries(one.labels, result.missing, grid));
-    for (const extra of [result.extra, result.unread])
-      extras.push(...gapsOfSeries(one.labels, extra, grid).map(windowOf));
-    sums.missing += total(result.missing);
-    sums.tolerated += total(result.tolerated);
-    sums.extra += total(result.extra);
+    const { labels } = one.tally;
+    const lacking = gapsOfSeries(labels, result.missing, grid, one.destination);
+    gaps.push(...lacking);
+    // Samples of the destination in a gap may by its tallies be other ones than the source's.
+    const unread = one.destination.map((held, at) =>
+      (result.missing[at] as number) > 0 ? held : 0,
+    );
+    for (const extra of [result.extra, unread]) {
+      extras.push(...gapsOfSeries(labels, extra, grid).map(windowOf));
+    }
+    sums.missing += sum(result.missing);
+    sums.tolerated += sum(result.tolerated);
+    sums.extra += sum(result.extra);
+    sums.gaps += countGaps(lacking);
   }
   return {
-    selector,
+    scope,
     window,
-    sourceSeries,
+    names,
     gaps,
-    tallied: { ...sums, gaps: gaps.length },
+    tallied: sums,
     damaged: mergeWindows(gaps.map(windowOf)),
     damagedBackward: mergeWindows(extras),
   };
 }
 
+function countName(
+  names: Map<string, { series: number; samples: number }>,
+  name: string,
+  samples: number,
+): void {
+  const there = names.get(name) ?? { series: 0, samples: 0 };
+  there.series += 1;
+  there.samples += samples;
+  names.set(name, there);
+}
+
+/** For people, a stretch that the destination lacks in part and its neighbour that it lacks wholly are one gap. */
+const countGaps = (gaps: readonly Gap[]): number =>
+  gaps.filter((gap, at) => gaps[at - 1]?.toMs !== gap.fromMs).length;
+
 const windowOf = (gap: Gap): Window => makeWindow(gap.fromMs, gap.toMs);
 
-const total = (counts: Float64Array): number => counts.reduce((sum, count) => sum + count, 0);
+const sum = (counts: Float64Array): number => counts.reduce((total, count) => total + count, 0);

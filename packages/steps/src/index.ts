@@ -4,6 +4,7 @@ export {
   type CheckSettings,
   checkGaps,
   NOTHING_SET_ASIDE,
+  type Plan,
   type SetAside,
 } from './check-gaps.ts';
 export type * from './ports.ts';

@@ -2,28 +2,38 @@ import type { Direction, Labels, Site, SiteObservation, Window } from '@vm-sync/
 
 /** The counts of one series, a number for each bucket of the window. */
 export interface SeriesTally {
+  /** The label set as the server wrote it: equal texts are equal series, different texts are compared by `labels`. */
+  readonly metric: string;
+  /** Read on demand. */
   readonly labels: Labels;
+  /** May be shared between series with the same counts: never to be written to. */
   readonly samples: Float64Array;
 }
 
+/** What tells apart buckets of equal counts (see `BucketTally` in the core). */
 export interface SeriesPrint {
+  /** As in `SeriesTally`. */
+  readonly metric: string;
+  readonly labels: Labels;
+  /** May be shared, as the counts of a `SeriesTally`. */
   readonly occupied: Float64Array;
+  /** The prints as the server wrote them: equal texts are equal prints, different ones are compared by `print`. */
+  readonly printText: string;
+  /** Read on demand. */
   readonly print: Float64Array;
 }
 
+/** Selectors as text, of which no two meet the same series unless one names a subset of the labels of another. */
 export interface SelectionRequest {
-  readonly selector: string;
+  readonly selectors: readonly string[];
   readonly window: Window;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface TallyRequest extends SelectionRequest {
-  readonly stepMs: number;
-}
-
-export interface RowsRequest {
-  readonly selectors: readonly string[];
+export interface TallyRequest {
+  readonly selector: string;
   readonly window: Window;
+  readonly stepMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,16 +42,18 @@ export interface SiteDatabase {
   readonly site: Site;
   readonly url: string;
   observe(signal?: AbortSignal): Promise<SiteObservation>;
+  /** In the server's own order, which is the same on both sites (or nearly so). */
   tally(request: TallyRequest): AsyncIterable<SeriesTally>;
-  prints(request: TallyRequest & { readonly slotMs: number }): Promise<Map<string, SeriesPrint>>;
+  prints(request: TallyRequest & { readonly slotMs: number }): AsyncIterable<SeriesPrint>;
   /** Values of a label, names of labels: lists that may be longer than the window's, or cut by the server. */
-  labelValues(label: string, request: SelectionRequest): Promise<string[]>;
-  labelNames(request: SelectionRequest): Promise<string[]>;
+  labelValues(label: string, request: Omit<TallyRequest, 'stepMs'>): Promise<string[]>;
+  labelNames(request: Omit<TallyRequest, 'stepMs'>): Promise<string[]>;
+  /** Samples of all series together; a series that several selectors meet may be counted several times. */
   totalSamples(request: SelectionRequest): Promise<number>;
   /** Samples by series key; a series that several selectors meet is counted once. */
-  counts(request: RowsRequest): Promise<Map<string, number>>;
-  /** Distinct or not, in the order of the server, by series key. */
-  timestamps(request: RowsRequest): Promise<Map<string, Float64Array>>;
+  counts(request: SelectionRequest): Promise<Map<string, number>>;
+  /** Distinct or not, in the order of time, by series key. */
+  timestamps(request: SelectionRequest): Promise<Map<string, Float64Array>>;
   makeVisible(signal?: AbortSignal): Promise<boolean>;
   resetCache(): Promise<boolean>;
   rejectedRows(signal?: AbortSignal): Promise<Map<string, number> | undefined>;
@@ -55,19 +67,19 @@ export interface Moved {
 /** The ways of bringing samples from a source to a destination. */
 export interface Transfer {
   /** Whether the destination reads the source's native format; undefined when there is nothing to try it with. */
-  nativeIsShared(selector: string, window: Window): Promise<boolean | undefined>;
+  nativeIsShared(request: SelectionRequest): Promise<boolean | undefined>;
   copyNative(request: SelectionRequest & OnBytes): Promise<Moved>;
   copyLines(request: SelectionRequest & OnBytes): Promise<Moved>;
   copyMissing(
     present: ReadonlyMap<string, Float64Array>,
     dedupMs: number,
-    request: RowsRequest & OnBytes,
+    request: SelectionRequest & OnBytes,
   ): Promise<Moved>;
 }
 
 interface OnBytes {
-  /** Told of every part before it is sent; throwing stops the copy. */
-  readonly onBytes?: ((bytes: number) => void) | undefined;
+  /** Asked before every part is sent, and waited for: it may slow the copy down, or stop it by throwing. */
+  readonly onBytes?: ((bytes: number) => Promise<void> | void) | undefined;
 }
 
 /** Both sites in their roles. */

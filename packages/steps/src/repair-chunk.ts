@@ -6,11 +6,11 @@ import {
   halve,
   missingTimestamps,
   type SiteObservation,
-  seriesKey,
   VmSyncError,
   type Window,
 } from '@vm-sync/core';
 import type { Pair, Transfer } from './ports.ts';
+import { whyShort } from './why-short.ts';
 
 export interface ChunkContext {
   readonly pair: Pair;
@@ -25,8 +25,10 @@ export interface ChunkContext {
   readonly assertOrderHolds: () => Promise<void>;
   /** A line for the job's log. */
   readonly say: (text: string) => void;
-  /** Told of every part before it is sent; throwing stops the copy. */
-  readonly onBytes: (bytes: number) => void;
+  /** How often the chunk was too slow at once: it is halved as often. */
+  readonly timeouts: number;
+  /** Asked before every part is sent, and waited for; throwing stops the copy. */
+  readonly onBytes: (bytes: number) => Promise<void>;
   readonly wait: (ms: number) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -45,17 +47,28 @@ export interface ChunkOutcome {
 export async function repairChunk(chunk: Chunk, context: ChunkContext): Promise<ChunkOutcome> {
   await context.assertOrderHolds();
   if (context.mayHaveBegun) await settleVisibility(context);
+  if (context.timeouts > 0) {
+    const faster = { ...context, timeouts: context.timeouts - 1 };
+    const halves = split(chunk, context.stepMs);
+    if (halves) return inHalves(halves, faster, 'too slow at once');
+  }
   try {
     return await copyAndVerify(chunk, context);
   } catch (error) {
-    if (!(error instanceof VmSyncError) || error.kind !== 'too-big') throw error;
-    const parts = split(chunk, context.stepMs);
-    if (!parts) throw error;
-    context.say(`too big at once (${error.message}); split in two`);
-    const [first, second] = parts;
-    const again = { ...context, mayHaveBegun: true };
-    return add(await repairChunk(first, again), await repairChunk(second, again));
+    const halves = split(chunk, context.stepMs);
+    if (!(error instanceof VmSyncError) || error.kind !== 'too-big' || !halves) throw error;
+    return inHalves(halves, context, `too big at once (${error.message})`);
   }
+}
+
+async function inHalves(
+  [first, second]: readonly [Chunk, Chunk],
+  context: ChunkContext,
+  why: string,
+): Promise<ChunkOutcome> {
+  context.say(`${why}; split in two`);
+  const one = await repairChunk(first, context);
+  return add(one, await repairChunk(second, { ...context, mayHaveBegun: false }));
 }
 
 /** How long an import can stay invisible to queries where a flush is not allowed: 11 s were measured at most. */
@@ -74,51 +87,63 @@ async function settleVisibility({ pair, wait, say, signal }: ChunkContext): Prom
   await wait(INVISIBLE_MS);
 }
 
+/** Samples of one side whose timestamps a worker holds in memory while it works by difference. */
+const DIFFERENCE_MOST = 2_000_000;
+
 async function copyAndVerify(chunk: Chunk, context: ChunkContext): Promise<ChunkOutcome> {
-  const { destination } = context.pair;
+  const { source, destination } = context.pair;
+  const request = requestOf(chunk, context);
   const before = await destination.rejectedRows(context.signal);
-  const broad = chunk.selectors.length === 1 ? chunk.selectors[0] : undefined;
-  const empty = broad !== undefined && (await isEmpty(context, broad, chunk.window));
-  const copied = empty
-    ? await copyWhole(broad, chunk.window, context)
-    : await copyDifference(chunk, context);
-  if (copied.outcome === 'already-there') return copied;
-  const verified = empty
-    ? () => lackingByCount(broad, chunk.window, context)
-    : () => lackingByRows(chunk, context);
-  await verify(chunk, verified, before, context);
+  const held = await destination.totalSamples(request);
+  if (held === 0) return copyWhole(chunk, before, context);
+  const there = await source.totalSamples(request);
+  if (Math.max(held, there) > DIFFERENCE_MOST && split(chunk, context.stepMs)) {
+    throw new VmSyncError('too-big', `${held} samples are there already, of ${there}`);
+  }
+  const copied = await copyDifference(chunk, context);
+  if (copied.outcome === 'repaired') {
+    await verify(chunk, () => lackingByRows(chunk, context), before, context);
+  }
   return copied;
 }
 
-const isEmpty = async ({ pair, signal }: ChunkContext, selector: string, window: Window) =>
-  (await pair.destination.totalSamples({ selector, window, signal })) === 0;
+const requestOf = ({ selectors, window }: Chunk, { signal }: ChunkContext) => ({
+  selectors,
+  window,
+  signal,
+});
 
 /** From this length on the native format moves fewer bytes than JSON lines (measured; it always sends whole blocks). */
 const NATIVE_FROM_MS = 2 * 3_600_000;
 
 async function copyWhole(
-  selector: string,
-  window: Window,
+  chunk: Chunk,
+  rejectedBefore: ReadonlyMap<string, number> | undefined,
   context: ChunkContext,
 ): Promise<ChunkOutcome> {
-  const { pair, transfer, signal, onBytes, say } = context;
-  const wanted = await pair.source.totalSamples({ selector, window, signal });
-  if (wanted === 0) return ALREADY_THERE;
-  const native = await mayCopyNative(selector, window, context);
+  const { pair, transfer, onBytes, say } = context;
+  const native = await mayCopyNative(chunk, context);
   await context.assertOrderHolds();
-  const request = { selector, window, signal, onBytes };
+  const request = { ...requestOf(chunk, context), onBytes };
   const moved = native ? await copyNative(request, context) : await transfer.copyLines(request);
-  const how = native ? 'native blocks' : 'JSON lines';
-  if (moved.samples !== undefined && moved.samples < wanted) {
-    throw cutExport(pair.source, { selectors: [selector], window, series: 0, samples: wanted });
-  }
-  say(`copied ${moved.samples ?? wanted} samples as ${how}, ${moved.bytes} bytes`);
-  return {
-    outcome: 'repaired',
-    mode: native ? 'native' : 'lines',
-    samples: moved.samples ?? wanted,
-    bytes: moved.bytes,
+  say(`copied ${native ? 'native blocks' : 'JSON lines'}, ${moved.bytes} bytes`);
+  let samples = 0;
+  const lacking = async () => {
+    samples = await pair.destination.totalSamples(requestOf(chunk, context));
+    // The stretch was empty: as many as the source was counted to have are all that it had.
+    if (chunk.counted === true && samples === chunk.samples) return 0;
+    if (moved.samples !== undefined) await assertSentAll(moved.samples, chunk, context);
+    return lackingByCount(chunk, context);
   };
+  await verify(chunk, lacking, rejectedBefore, context);
+  if (samples === 0) return ALREADY_THERE;
+  const mode = native ? 'native' : 'lines';
+  return { outcome: 'repaired', mode, samples, bytes: moved.bytes };
+}
+
+async function assertSentAll(sent: number, chunk: Chunk, context: ChunkContext): Promise<void> {
+  const { source } = context.pair;
+  if (sent < (await source.totalSamples(requestOf(chunk, context)))) throw cutExport(source, chunk);
 }
 
 /** The destination reads this format (it was asked): blocks that it refuses were cut off on the way, and may come whole. */
@@ -143,8 +168,7 @@ async function copyNative(
  * deduplicate alike, and to read each other's format. Where they failed once, JSON lines are the surer way.
  */
 async function mayCopyNative(
-  selector: string,
-  window: Window,
+  { selectors, window }: Chunk,
   { pair, transfer, attempt, signal }: ChunkContext,
 ): Promise<boolean> {
   if (attempt > 1 || window.toMs - window.fromMs < NATIVE_FROM_MS) return false;
@@ -154,7 +178,7 @@ async function mayCopyNative(
   ]);
   const [source, destination] = sites.map(({ dedupMs }) => dedupMs);
   if (source === undefined || source === 0 || source !== destination) return false;
-  return (await transfer.nativeIsShared(selector, window)) === true;
+  return (await transfer.nativeIsShared({ selectors, window, signal })) === true;
 }
 
 async function copyDifference(chunk: Chunk, context: ChunkContext): Promise<ChunkOutcome> {
@@ -204,24 +228,13 @@ const cutExport = (site: Pair['source'], chunk: Chunk): VmSyncError =>
     `VM export error: ${site.site} (${site.url}) exported fewer samples than it counts in ${formatWindow(chunk.window)}: the export was cut off; tried again`,
   );
 
-/** How many samples the destination lacks, by counts per series and bucket. */
-async function lackingByCount(
-  selector: string,
-  window: Window,
-  { pair, stepMs, signal }: ChunkContext,
-): Promise<number> {
-  const request = { selector, window, stepMs, signal };
-  const there = new Map<string, Float64Array>();
-  for await (const { labels, samples } of pair.destination.tally(request)) {
-    there.set(seriesKey(labels), samples);
-  }
+/** How many samples the destination lacks, by counts per series: enough where it had none before. */
+async function lackingByCount(chunk: Chunk, context: ChunkContext): Promise<number> {
+  const { source, destination } = context.pair;
+  const request = requestOf(chunk, context);
+  const [there, here] = await Promise.all([source.counts(request), destination.counts(request)]);
   let lacking = 0;
-  for await (const { labels, samples } of pair.source.tally(request)) {
-    const have = there.get(seriesKey(labels));
-    samples.forEach((count, at) => {
-      lacking += Math.max(0, count - (have?.[at] ?? 0));
-    });
-  }
+  for (const [key, samples] of there) lacking += Math.max(0, samples - (here.get(key) ?? 0));
   return lacking;
 }
 
@@ -280,38 +293,31 @@ async function shortText(
   { pair, signal }: ChunkContext,
 ): Promise<string> {
   const { destination } = pair;
-  const after = await destination.rejectedRows(signal);
-  const reasons = [...(after ?? [])]
-    .map(([reason, count]) => [reason, count - (before?.get(reason) ?? 0)] as const)
-    .filter(([, count]) => count > 0)
-    .map(([reason, count]) => `${reason} ${count}`);
-  const cause =
-    reasons.length > 0
-      ? `its counters name the cause: ${reasons.join(', ')}`
-      : 'it did not say why; look at its log and at the proxy before it';
-  return `${what(pair.direction, chunk.window)}: ${destination.site} (${destination.url}) accepted the import, but ${left} samples are not there; ${cause}; retry this job when that is mended`;
+  const why = whyShort(before, await destination.rejectedRows(signal));
+  return `${what(pair.direction, chunk.window)}: ${destination.site} (${destination.url}) accepted the import, but ${left} samples are not there; ${why}; retry this job when that is mended`;
 }
 
 const what = (direction: Direction, window: Window): string =>
   `repair ${formatDirection(direction)}, ${formatWindow(window)}`;
 
-/** Two smaller chunks: by time, or by series where a chunk is one bucket wide. */
+/** Two smaller chunks: by selectors, which keeps long runs of a series together, or by time. */
 function split(chunk: Chunk, stepMs: number): [Chunk, Chunk] | undefined {
-  const share = { series: chunk.series, samples: Math.ceil(chunk.samples / 2) };
-  const halves = halve(chunk.window, stepMs);
-  if (halves) {
-    const [first, second] = halves;
+  const { counted: _, ...rest } = chunk;
+  const share = { ...rest, samples: Math.ceil(chunk.samples / 2) };
+  if (chunk.selectors.length > 1) {
+    const middle = Math.ceil(chunk.selectors.length / 2);
     return [
-      { ...chunk, ...share, window: second },
-      { ...chunk, ...share, window: first },
+      { ...share, selectors: chunk.selectors.slice(0, middle) },
+      { ...share, selectors: chunk.selectors.slice(middle) },
     ];
   }
-  if (chunk.selectors.length < 2) return undefined;
-  const middle = Math.ceil(chunk.selectors.length / 2);
-  return [
-    { ...chunk, ...share, selectors: chunk.selectors.slice(0, middle) },
-    { ...chunk, ...share, selectors: chunk.selectors.slice(middle) },
-  ];
+  const halves = halve(chunk.window, stepMs);
+  return (
+    halves && [
+      { ...share, window: halves[1] },
+      { ...share, window: halves[0] },
+    ]
+  );
 }
 
 const add = (a: ChunkOutcome, b: ChunkOutcome): ChunkOutcome => ({

@@ -6,13 +6,14 @@ import {
   type Mark,
   makeWindow,
   mergeWindows,
-  type Selector,
+  subtractWindows,
+  VmSyncError,
   type Window,
   withDiffering,
 } from '@vm-sync/core';
-import type { Measure } from './compare-slice.ts';
-import { compareWindows } from './compare-window.ts';
-import type { Pair } from './ports.ts';
+import { compareCounts, unevenBuckets } from './compare-counts.ts';
+import type { Comparison } from './compare-windows.ts';
+import { inParts } from './in-parts.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -33,12 +34,9 @@ export interface Surveyed {
  * nobody looks at otherwise.
  */
 export async function surveyHistory(
-  pair: Pair,
-  scope: readonly Selector[],
+  comparison: Comparison,
   from: { readonly history: History; readonly mark: Mark },
   limits: { readonly edgeMs: number; readonly deadlineMs: number; readonly now: () => number },
-  measure: Measure,
-  signal?: AbortSignal,
 ): Promise<Surveyed> {
   const { sinceMs } = from.mark;
   const suspect: Window[] = [];
@@ -55,34 +53,27 @@ export async function surveyHistory(
       break;
     }
     const window = makeWindow(fromMs, toMs);
-    if (await isBare(pair, scope, window, signal)) {
-      at = { ...at, surveyedFromMs: fromMs };
-      lengthMs = Math.min(lengthMs * 2, LONGEST_GLANCE_MS);
-      continue;
-    }
-    if (lengthMs > LONGEST_COUNT_MS) {
+    if (lengthMs > LONGEST_COUNT_MS && !(await isBare(comparison, window))) {
       lengthMs = DAY_MS;
       continue;
     }
-    const { damaged, damagedBackward } = await differingDays(pair, scope, window, measure, signal);
+    const { damaged, damagedBackward, bare } =
+      lengthMs > LONGEST_COUNT_MS ? BARE : await differingDays(comparison, window);
     if (toMs > sinceMs) suspect.push(...damaged);
     // Before the mark nothing is known of either side: more samples there are no proof of the same samples.
-    else at = withDiffering(at, [...damaged, ...damagedBackward]);
+    // What a backfill has proven there is judged as marked time is.
+    else
+      at = withDiffering(at, [...damaged, ...subtractWindows(damagedBackward, from.mark.earlier)]);
     at = { ...at, surveyedFromMs: fromMs };
-    lengthMs = Math.min(lengthMs * 2, LONGEST_COUNT_MS);
+    lengthMs = Math.min(lengthMs * 2, bare ? LONGEST_GLANCE_MS : LONGEST_COUNT_MS);
   }
   return { history: at, suspect: mergeWindows(suspect) };
 }
 
 /** True when neither site holds anything in the window. */
-async function isBare(
-  pair: Pair,
-  scope: readonly Selector[],
-  window: Window,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
+async function isBare({ pair, scope, signal }: Comparison, window: Window): Promise<boolean> {
   for (const selector of scope) {
-    const request = { selector: formatSelector(selector), window, signal };
+    const request = { selectors: [formatSelector(selector)], window, signal };
     for (const site of [pair.source, pair.destination]) {
       try {
         if ((await site.totalSamples(request)) > 0) return false;
@@ -96,26 +87,44 @@ async function isBare(
   return true;
 }
 
+/** As many differing series are held in memory at once. */
+const DIFFERING_AT_ONCE = 50_000;
+
 /** Days in which a series has fewer samples on the destination, and on the source. */
+interface DifferingDays {
+  readonly damaged: readonly Window[];
+  readonly damagedBackward: readonly Window[];
+  /** True when neither site holds anything. */
+  readonly bare: boolean;
+}
+
+const BARE: DifferingDays = { damaged: [], damagedBackward: [], bare: true };
+
 async function differingDays(
-  pair: Pair,
-  scope: readonly Selector[],
+  { pair, scope, signal }: Comparison,
   window: Window,
-  measure: Measure,
-  signal: AbortSignal | undefined,
-): Promise<{ damaged: Window[]; damagedBackward: Window[] }> {
+): Promise<DifferingDays> {
   const damaged: Window[] = [];
   const damagedBackward: Window[] = [];
+  let bare = true;
   for (const days of wholeAndPart(window)) {
-    const byDay = { ...measure, stepMs: Math.min(DAY_MS, days.toMs - days.fromMs) };
-    for await (const { parts } of compareWindows(pair, scope, [days], 'survey', byDay, signal)) {
-      for (const part of parts) {
+    const stepMs = Math.min(DAY_MS, days.toMs - days.fromMs);
+    for (const whole of scope) {
+      const question = { pair, selector: whole, window: days, stepMs, signal };
+      const uneven = inParts(question, async (selector, part) => {
+        const asked = { pair, selector, window: part, stepMs, signal };
+        const counted = await compareCounts({ ...asked, mostDiffering: DIFFERING_AT_ONCE });
+        if (counted) return { ...unevenBuckets(counted), bare: counted.series === 0 };
+        throw new VmSyncError('too-big', `more than ${DIFFERING_AT_ONCE} series differ at once`);
+      });
+      for await (const part of uneven) {
         damaged.push(...part.damaged);
         damagedBackward.push(...part.damagedBackward);
+        bare &&= part.bare;
       }
     }
   }
-  return { damaged, damagedBackward };
+  return { damaged, damagedBackward, bare };
 }
 
 /** Cuts off the last day when it is only a part of one, so that each piece is a multiple of its own step. */

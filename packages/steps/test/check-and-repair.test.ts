@@ -11,7 +11,13 @@ import {
 } from '@vm-sync/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type CheckSettings, checkGaps, NOTHING_SET_ASIDE, repairChunk } from '../src/index.ts';
+import {
+  type CheckSettings,
+  checkGaps,
+  NOTHING_SET_ASIDE,
+  type Plan,
+  repairChunk,
+} from '../src/index.ts';
 import { FakeDatabase, type FakeOptions, fakeTransfer } from './fake-database.ts';
 
 const STEP_MS = 300_000;
@@ -26,6 +32,7 @@ const SETTINGS: CheckSettings = {
   settleMs: 180_000,
   queryWindowMs: 3_600_000,
   threshold: 1,
+  proveMs: 60_000,
   surveyMs: 60_000,
 };
 
@@ -114,24 +121,35 @@ test('limits of the server change nothing in the result', async () => {
   );
 });
 
-async function repair(sites: Sites, state: SyncState, nowMs: number): Promise<number> {
-  const { chunks, plannedFor } = await check(sites, state, nowMs);
-  for (const chunk of chunks) {
-    await repairChunk(chunk, {
-      pair: { direction: directionFrom('primary'), source: sites.primary, destination: sites.dr },
-      transfer: fakeTransfer(sites.primary, sites.dr),
-      stepMs: plannedFor?.stepMs ?? STEP_MS,
-      dedupMs: plannedFor?.dedupMs ?? 0,
-      attempt: 1,
-      mayHaveBegun: false,
-      assertOrderHolds: async () => {},
-      say: () => {},
-      onBytes: () => {},
-      wait: async () => {},
-      signal: new AbortController().signal,
-    });
+type ChunkContext = Parameters<typeof repairChunk>[1];
+
+const contextFor = (sites: Sites, plan: Partial<Plan>, more: Partial<ChunkContext> = {}) => ({
+  pair: { direction: directionFrom('primary'), source: sites.primary, destination: sites.dr },
+  transfer: fakeTransfer(sites.primary, sites.dr),
+  stepMs: plan.stepMs ?? STEP_MS,
+  dedupMs: plan.dedupMs ?? 0,
+  attempt: 1,
+  mayHaveBegun: false,
+  timeouts: 0,
+  assertOrderHolds: async () => {},
+  say: () => {},
+  onBytes: async () => {},
+  wait: async () => {},
+  signal: new AbortController().signal,
+  ...more,
+});
+
+async function repair(
+  sites: Sites,
+  state: SyncState,
+  nowMs: number,
+  more: Partial<ChunkContext> = {},
+): Promise<number> {
+  const { plans } = await check(sites, state, nowMs);
+  for (const plan of plans) {
+    for (const chunk of plan.chunks) await repairChunk(chunk, contextFor(sites, plan, more));
   }
-  return chunks.length;
+  return plans.flatMap(({ chunks }) => chunks).length;
 }
 
 test.each([
@@ -184,25 +202,28 @@ test('a source without a single sample is not called equal', async () => {
   });
 });
 
+async function firstChunk(sites: Sites): Promise<Plan['chunks'][number]> {
+  const [chunk] = (await check(sites, EMPTY_STATE)).plans.flatMap(({ chunks }) => chunks);
+  if (!chunk) throw new Error('nothing planned');
+  return chunk;
+}
+
 test('a destination that drops what it accepted is told so, and given up after three tries', async () => {
   const sites = sitesWith([{ source: [], destination: [1, 2, 3], phaseMs: 1 }]);
-  const { chunks } = await check(sites, EMPTY_STATE);
-  const [chunk] = chunks;
-  if (!chunk) throw new Error('nothing planned');
+  const chunk = await firstChunk(sites);
   const attempt = (number: number) =>
-    repairChunk(chunk, {
-      pair: { direction: directionFrom('primary'), source: sites.primary, destination: sites.dr },
-      transfer: fakeTransfer(sites.primary, sites.dr, () => false),
-      stepMs: STEP_MS,
-      dedupMs: 0,
-      attempt: number,
-      mayHaveBegun: number > 1,
-      assertOrderHolds: async () => {},
-      say: () => {},
-      onBytes: () => {},
-      wait: async () => {},
-      signal: new AbortController().signal,
-    });
+    repairChunk(
+      chunk,
+      contextFor(
+        sites,
+        {},
+        {
+          transfer: fakeTransfer(sites.primary, sites.dr, () => false),
+          attempt: number,
+          mayHaveBegun: number > 1,
+        },
+      ),
+    );
   await expect(attempt(1)).rejects.toMatchObject({ kind: 'retryable', name: 'ShortError' });
   await expect(attempt(3)).rejects.toMatchObject({ kind: 'final', name: 'ShortError' });
 });
@@ -210,21 +231,12 @@ test('a destination that drops what it accepted is told so, and given up after t
 test('an order that no longer holds writes nothing', async () => {
   const sites = sitesWith([{ source: [], destination: [1, 2, 3], phaseMs: 1 }]);
   const before = sites.dr.raw();
-  const { chunks } = await check(sites, EMPTY_STATE);
+  const chunk = await firstChunk(sites);
   await expect(
-    repairChunk(chunks[0] as (typeof chunks)[number], {
-      pair: { direction: directionFrom('primary'), source: sites.primary, destination: sites.dr },
-      transfer: fakeTransfer(sites.primary, sites.dr),
-      stepMs: STEP_MS,
-      dedupMs: 0,
-      attempt: 1,
-      mayHaveBegun: false,
-      assertOrderHolds: () => Promise.reject(new Error('turned')),
-      say: () => {},
-      onBytes: () => {},
-      wait: async () => {},
-      signal: new AbortController().signal,
-    }),
+    repairChunk(
+      chunk,
+      contextFor(sites, {}, { assertOrderHolds: () => Promise.reject(new Error('turned')) }),
+    ),
   ).rejects.toThrow('turned');
   expect(sites.dr.raw()).toEqual(before);
 });
@@ -287,3 +299,94 @@ const aged = (history: SyncState['history']): SyncState['history'] => {
   const one = history['primary-to-dr'];
   return { ...history, 'primary-to-dr': one && { ...one, begunMs: NOW_MS } };
 };
+
+/** A pair of which the last three days are due: a series of one sample in ten minutes for every loss. */
+function longOutage(lost: readonly LongLoss[]): { sites: Sites; state: SyncState } {
+  const sites = { primary: new FakeDatabase('primary'), dr: new FakeDatabase('dr') };
+  const sinceMs = HORIZON_MS - 72 * HOUR_MS;
+  // One that lost nothing: a source without any samples is unknown, not equal.
+  const whole = Array.from({ length: 72 * 6 }, (_, at) => sinceMs + at * 600_000 + 7);
+  for (const site of [sites.primary, sites.dr]) site.store({ __name__: 'whole' }, whole);
+  for (const [index, { fromH, hours, strewn, onSource }] of lost.entries()) {
+    const labels = { __name__: `m${index % 3}`, job: `j${index}` };
+    const gone = (atMs: number) =>
+      atMs > sinceMs + fromH * HOUR_MS &&
+      atMs <= sinceMs + (fromH + hours) * HOUR_MS &&
+      (!strewn || Math.floor(atMs / 600_000) % 3 === 0);
+    sites.primary.store(labels, onSource ? whole.filter((atMs) => !gone(atMs)) : whole);
+    sites.dr.store(labels, onSource ? whole : whole.filter((atMs) => !gone(atMs)));
+  }
+  const mark = { sinceMs, throughMs: sinceMs, unproven: [], earlier: [] };
+  const marks = { 'primary-to-dr': mark, 'dr-to-primary': mark };
+  return { sites, state: { ...EMPTY_STATE, marks } };
+}
+
+interface LongLoss {
+  readonly fromH: number;
+  readonly hours: number;
+  readonly strewn: boolean;
+  /** Samples that only the destination has, at other times than it lacks any: they are no gap. */
+  readonly onSource: boolean;
+}
+
+const longLosses: fc.Arbitrary<LongLoss[]> = fc.array(
+  fc.record({
+    fromH: fc.constantFrom(0, 3, 24, 47.5, 70),
+    hours: fc.constantFrom(0, 0.1, 2, 5, 24, 48, 72),
+    strewn: fc.boolean(),
+    onSource: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 6 },
+);
+
+test('outages of days are found from coarse to fine, repaired once, and proven', async () => {
+  await fc.assert(
+    fc.asyncProperty(longLosses, async (lost) => {
+      const { sites, state } = longOutage(lost);
+      const before = sites.dr.raw();
+      const copied: string[] = [];
+      const say = (text: string) => void copied.push(text);
+      await repair(sites, state, NOW_MS, { say });
+      expect(lacking(sites)).toEqual([]);
+      for (const [key, timestamps] of sites.dr.raw()) {
+        expect(new Set(timestamps).size).toBe(timestamps.length);
+        expect(timestamps).toEqual(expect.arrayContaining([...(before.get(key) ?? [])]));
+      }
+      let seen = state;
+      for (let round = 1; round < 5; round++) {
+        seen = await next(sites, seen, NOW_MS + round * CONFIRM_AFTER_MS);
+      }
+      expect(seen.failbackReady).toBe(true);
+      expect(seen.marks['primary-to-dr']?.unproven).toEqual([]);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('equal counts of different samples in the middle of long windows are found by proving', async () => {
+  const { sites, state } = longOutage([{ fromH: 0, hours: 0, strewn: false, onSource: false }]);
+  const lateMs = HORIZON_MS - 40 * HOUR_MS;
+  sites.primary.store({ __name__: 'm0', job: 'j0' }, [lateMs + 1_000]);
+  sites.dr.store({ __name__: 'm0', job: 'j0' }, [lateMs + 2_000]);
+  const { report } = await check(sites, state);
+  expect(report).toMatchObject({ outcome: 'gaps', tallied: { missing: 1 } });
+  await repair(sites, state, NOW_MS);
+  expect(lacking(sites)).toEqual([]);
+});
+
+test('proving a long window ends when its time is up, or when something waits, and goes on later', async () => {
+  const { sites, state } = longOutage([{ fromH: 0, hours: 0, strewn: false, onSource: false }]);
+  const unprovenMs = (one: SyncState) =>
+    (one.marks['primary-to-dr']?.unproven ?? []).reduce((sum, w) => sum + w.toMs - w.fromMs, 0);
+  const shortly = { ...SETTINGS, proveMs: -1 };
+  let seen = state;
+  let leftMs = Number.POSITIVE_INFINITY;
+  for (let round = 1; round < 50 && leftMs > 0; round++) {
+    const result = await check(sites, seen, NOW_MS + round, shortly);
+    seen = afterCheck(result.state, result.report, 3).state;
+    expect(unprovenMs(seen)).toBeLessThan(leftMs);
+    expect(seen.failbackReady).toBe(false);
+    leftMs = unprovenMs(seen);
+  }
+  expect(leftMs).toBe(0);
+});

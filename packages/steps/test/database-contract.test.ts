@@ -1,4 +1,4 @@
-import { seriesKey } from '@vm-sync/core';
+import { type Labels, seriesKey } from '@vm-sync/core';
 import { startVictoriaMetrics, vmVersions } from '@vm-sync/testkit';
 import { openDatabases } from '@vm-sync/victoria-metrics';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -30,6 +30,15 @@ function every(intervalMs: number): number[] {
     (_, at) => FROM_MS + (at + 1) * intervalMs,
   );
 }
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+const keysOf = (series: readonly { readonly labels: Labels }[]): string[] =>
+  series.map(({ labels }) => seriesKey(labels));
 
 /** What every database does that the steps are given. */
 function contract(
@@ -64,15 +73,31 @@ function contract(
   test('prints have the same occupied slots, and the same digits up to rounding', async () => {
     for (const slotMs of dedupMs >= 1_000 ? [dedupMs] : [1_000, 10_000]) {
       const request = { selector, window: WINDOW, stepMs: STEP_MS, slotMs };
-      const [own, expected] = [await database.prints(request), await reference.prints(request)];
-      expect([...own.keys()].sort()).toEqual([...expected.keys()].sort());
-      for (const [key, { occupied, print }] of expected) {
-        expect(own.get(key)?.occupied).toEqual(occupied);
+      const own = await collect(database.prints(request));
+      const expected = await collect(reference.prints(request));
+      expect(keysOf(own)).toEqual(keysOf(expected));
+      for (const [index, { occupied, print }] of expected.entries()) {
+        expect(own[index]?.occupied).toEqual(occupied);
         for (const [at, sum] of print.entries()) {
-          expect(own.get(key)?.print[at]).toBeCloseTo(sum, 8);
+          expect(own[index]?.print[at]).toBeCloseTo(sum, 8);
         }
       }
     }
+  });
+
+  test('series come in one order, under the text by which they are known, with the same each time', async () => {
+    const request = { selector, window: WINDOW, stepMs: STEP_MS };
+    const tallied = await collect(database.tally(request));
+    const printed = await collect(database.prints({ ...request, slotMs: 10_000 }));
+    expect(keysOf(tallied)).toEqual(keysOf(await collect(reference.tally(request))));
+    expect(keysOf(printed)).toEqual(keysOf(tallied));
+    const texts = tallied.map(({ metric }) => metric);
+    expect(printed.map(({ metric }) => metric)).toEqual(texts);
+    expect(new Set(texts).size).toBe(texts.length);
+    const again = await collect(database.prints({ ...request, slotMs: 10_000 }));
+    expect(again.map(({ printText }) => printText)).toEqual(
+      printed.map(({ printText }) => printText),
+    );
   });
 
   test('counts, totals and rows agree with one another', async () => {
@@ -81,8 +106,10 @@ function contract(
     expect(sorted(await database.timestamps(rows))).toEqual(
       sorted(await reference.timestamps(rows)),
     );
-    const request = { selector, window: WINDOW };
-    expect(await database.totalSamples(request)).toBe(await reference.totalSamples(request));
+    const apart = { selectors: ['{__name__="regular"}', '{__name__="sparse"}'], window: WINDOW };
+    for (const request of [apart, { selectors: [selector], window: WINDOW }]) {
+      expect(await database.totalSamples(request)).toBe(await reference.totalSamples(request));
+    }
   });
 
   test('lists of labels hold at least what is in the window', async () => {

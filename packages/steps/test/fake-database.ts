@@ -10,7 +10,6 @@ import {
   VmSyncError,
 } from '@vm-sync/core';
 import type {
-  RowsRequest,
   SelectionRequest,
   SeriesPrint,
   SeriesTally,
@@ -56,7 +55,15 @@ export class FakeDatabase implements SiteDatabase {
 
   async observe(): Promise<SiteObservation> {
     const { site, url, dedupMs, startedMs } = this;
-    return { site, url, dedupMs, startedMs, retentionMs: undefined, readOnly: false };
+    return {
+      site,
+      url,
+      dedupMs,
+      startedMs,
+      retentionMs: undefined,
+      maxBackfillAgeMs: undefined,
+      readOnly: false,
+    };
   }
 
   async *tally(request: TallyRequest): AsyncIterable<SeriesTally> {
@@ -67,14 +74,13 @@ export class FakeDatabase implements SiteDatabase {
         const bucket = Math.ceil((at - request.window.fromMs) / request.stepMs) - 1;
         samples[bucket] = (samples[bucket] as number) + 1;
       }
-      yield { labels, samples };
+      yield { metric: JSON.stringify(labels), labels, samples };
     }
   }
 
-  async prints(request: TallyRequest & { slotMs: number }): Promise<Map<string, SeriesPrint>> {
+  async *prints(request: TallyRequest & { slotMs: number }): AsyncIterable<SeriesPrint> {
     const { window, stepMs, slotMs } = request;
     const buckets = (window.toMs - window.fromMs) / stepMs;
-    const found = new Map<string, SeriesPrint>();
     for (const { labels, timestamps } of this.#selected([request.selector], request)) {
       const lastOfSlot = new Map(timestamps.map((at) => [Math.ceil(at / slotMs), at]));
       const occupied = new Float64Array(buckets);
@@ -84,9 +90,14 @@ export class FakeDatabase implements SiteDatabase {
         occupied[bucket] = (occupied[bucket] as number) + 1;
         print[bucket] = (print[bucket] as number) + Math.sin(at / 1000);
       }
-      found.set(seriesKey(labels), { occupied, print });
+      yield {
+        metric: JSON.stringify(labels),
+        labels,
+        occupied,
+        printText: print.join(),
+        print,
+      };
     }
-    return found;
   }
 
   async labelValues(label: string): Promise<string[]> {
@@ -100,18 +111,18 @@ export class FakeDatabase implements SiteDatabase {
 
   async totalSamples(request: SelectionRequest): Promise<number> {
     let total = 0;
-    for (const { timestamps } of this.#selected([request.selector], request)) {
+    for (const { timestamps } of this.#selected(request.selectors, request)) {
       total += timestamps.length;
     }
     return total;
   }
 
-  async counts(request: RowsRequest): Promise<Map<string, number>> {
+  async counts(request: SelectionRequest): Promise<Map<string, number>> {
     const found = [...(await this.timestamps(request))];
     return new Map(found.map(([key, timestamps]) => [key, timestamps.length]));
   }
 
-  async timestamps(request: RowsRequest): Promise<Map<string, Float64Array>> {
+  async timestamps(request: SelectionRequest): Promise<Map<string, Float64Array>> {
     const found = new Map<string, Float64Array>();
     for (const { labels, timestamps } of this.#selected(request.selectors, request)) {
       found.set(seriesKey(labels), Float64Array.from(timestamps));
@@ -145,6 +156,8 @@ export class FakeDatabase implements SiteDatabase {
       );
       if (inside.length > 0) found.push({ labels, timestamps: inside });
     }
+    // The server's order: by name, then by labels.
+    found.sort((a, b) => (seriesKey(a.labels) < seriesKey(b.labels) ? -1 : 1));
     if (found.length > this.#mostSeries) {
       throw new VmSyncError(
         'too-big',
@@ -177,8 +190,7 @@ export function fakeTransfer(
     }
     return { bytes: samples * 20, samples };
   };
-  const whole = async ({ selector, window }: SelectionRequest) =>
-    send(await source.timestamps({ selectors: [selector], window }));
+  const whole = async (request: SelectionRequest) => send(await source.timestamps(request));
   return {
     nativeIsShared: async () => true,
     copyNative: whole,

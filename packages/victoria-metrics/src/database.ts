@@ -1,26 +1,22 @@
-import { type SiteObservation, VmSyncError } from '@vm-sync/core';
+import { type SiteLoad, type SiteObservation, VmSyncError } from '@vm-sync/core';
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import { labelNames, labelValues } from './labels.ts';
+import { LoadProbe } from './load.ts';
 import { observe, readMetrics } from './observe.ts';
-import {
-  counts,
-  prints,
-  type SeriesPrint,
-  type SeriesTally,
-  type TallyRequest,
-  tally,
-  totalSamples,
-} from './query.ts';
-import type { RowsRequest } from './rows.ts';
+import { type PrintsRequest, prints } from './prints.ts';
+import { counts, type SelectionRequest, type TallyRequest, tally, totalSamples } from './query.ts';
+import type { SeriesPrint, SeriesTally } from './series.ts';
 import { readTimestamps } from './transfer.ts';
 
 /** One site's VictoriaMetrics, as the steps use it. Every failure is a `VmSyncError`. */
 export class VictoriaMetrics {
   readonly endpoint: Endpoint;
+  readonly #load: LoadProbe;
   #canFlush = true;
 
   constructor(options: EndpointOptions) {
     this.endpoint = new Endpoint(options);
+    this.#load = new LoadProbe(this.endpoint);
   }
 
   get site(): EndpointOptions['site'] {
@@ -36,20 +32,25 @@ export class VictoriaMetrics {
     return observe(this.endpoint, signal);
   }
 
+  /** How loaded the site is now; throws when it does not answer a small query within seconds. */
+  load(signal?: AbortSignal): Promise<SiteLoad> {
+    return this.#load.look(signal);
+  }
+
   tally(request: TallyRequest): AsyncIterable<SeriesTally> {
     return tally(this.endpoint, request);
   }
 
-  prints(request: TallyRequest & { readonly slotMs: number }): Promise<Map<string, SeriesPrint>> {
+  prints(request: PrintsRequest): AsyncIterable<SeriesPrint> {
     return prints(this.endpoint, request);
   }
 
-  totalSamples(request: Omit<TallyRequest, 'stepMs'>): Promise<number> {
+  totalSamples(request: SelectionRequest): Promise<number> {
     return totalSamples(this.endpoint, request);
   }
 
   /** Samples by series key; a series that several selectors meet is counted once. */
-  counts(request: RowsRequest): Promise<Map<string, number>> {
+  counts(request: SelectionRequest): Promise<Map<string, number>> {
     return counts(this.endpoint, request);
   }
 
@@ -61,7 +62,7 @@ export class VictoriaMetrics {
     return labelNames(this.endpoint, request);
   }
 
-  timestamps(request: RowsRequest): Promise<Map<string, Float64Array>> {
+  timestamps(request: SelectionRequest): Promise<Map<string, Float64Array>> {
     return readTimestamps(this.endpoint, request);
   }
 

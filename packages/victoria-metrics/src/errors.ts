@@ -25,7 +25,10 @@ export function judgeStatus(answer: Answer, where: Where): VmSyncError {
   const { kind, advice } = judgement(answer);
   const said = firstLine(answer);
   const text = `VM ${where.act} error: ${where.site} (${where.url}) answered ${answer.status}${said}; ${advice}`;
-  return new VmSyncError(kind, text, { retryAfterMs: retryAfterMs(answer.retryAfter) });
+  return new VmSyncError(kind, text, {
+    retryAfterMs: retryAfterMs(answer.retryAfter),
+    site: where.site,
+  });
 }
 
 function judgement(answer: Answer): { kind: ErrorKind; advice: string } {
@@ -144,6 +147,9 @@ const PLAIN: Record<string, string> = {
   EPIPE: BROKEN,
 };
 
+/** The server was there, and too slow. */
+const TIMEOUTS: readonly string[] = ['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'];
+
 /** Reads a failure below HTTP: refused, reset, timed out, certificate not trusted. */
 export function judgeTransport(error: unknown, where: Where): VmSyncError {
   if (error instanceof VmSyncError) return error;
@@ -166,7 +172,8 @@ export function judgeTransport(error: unknown, where: Where): VmSyncError {
   const known = codes.find((code) => code in PLAIN);
   const plain = known ? PLAIN[known] : `failed: ${errorText(error)}`;
   const what = plain === BROKEN && where.url.startsWith('https:') ? BROKEN_TLS : plain;
-  return new VmSyncError('retryable', `${prefix} ${what}`, { cause: error });
+  const timedOut = known !== undefined && TIMEOUTS.includes(known);
+  return new VmSyncError('retryable', `${prefix} ${what}`, { cause: error, timedOut });
 }
 
 function codesOf(error: unknown): string[] {

@@ -2,8 +2,8 @@ export { VictoriaMetrics } from './database.ts';
 export type { EndpointOptions } from './endpoint.ts';
 export { nativeIsShared } from './native.ts';
 export { type Databases, openDatabases, type Transfer, transferBetween } from './open.ts';
-export type { SeriesPrint, SeriesTally, TallyRequest } from './query.ts';
-export type { RowsRequest } from './rows.ts';
+export type { SelectionRequest, TallyRequest } from './query.ts';
+export type { SeriesPrint, SeriesTally } from './series.ts';
 export {
   type CopyRequest,
   copyLines,

@@ -1,81 +1,207 @@
-import { isUtf8 } from 'node:buffer';
 import type { Labels } from '@vm-sync/core';
-
-/**
- * One line of the JSON line format: a series with some of its samples. Values stay text, as the server wrote them:
- * nothing is lost on the way through a floating point number, and 1.79 writes numbers that are no JSON (`+Inf`).
- */
-export interface ExportLine {
-  readonly labels: Labels;
-  /** The label set as the server wrote it, byte by byte. */
-  readonly metric: Buffer;
-  readonly timestamps: readonly number[];
-  /** The text of every value, on demand. */
-  values(): string[];
-  /** The whole line without its line break. */
-  readonly bytes: Buffer;
-}
+import { readLabelSet } from './label-set.ts';
 
 /** A line that is none: cut off, or an error text that 1.79 appends to an answer that began well. */
 export class LineError extends Error {
   override name = 'LineError';
 }
 
-const METRIC = '{"metric":';
-const VALUES = ',"values":[';
-const TIMESTAMPS = '],"timestamps":[';
-const END = ']}';
+const METRIC = Buffer.from('{"metric":');
+const VALUES = Buffer.from(',"values":[');
+const TIMESTAMPS = Buffer.from('],"timestamps":[');
+const END = Buffer.from(']}');
 
 /** Hundred times the longest line of 10,000 samples: what is longer is no export, and must not fill the memory. */
 const LINE_BYTES_MOST = 64 * 1024 * 1024;
 
+/** Lines that came after one another. */
+export interface LineBlock {
+  /** The lines as they came, each with its line break. */
+  readonly bytes: Buffer;
+  /** Each without its line break; empty ones are left out. */
+  readonly lines: readonly Buffer[];
+}
+
+/** Enough that what is done for each block, here and on its way to a socket, costs little. */
+const BLOCK_BYTES = 262_144;
+
 /**
- * Cuts a byte stream into lines; a last line without line break counts too. Memory is bounded by the longest line.
- * Throws a `LineError` when a line does not end.
+ * Cuts a byte stream into lines, many at a time, with no more copying than joining the parts of a block; a last line
+ * without line break counts too. Memory is bounded by the longest line. Throws a `LineError` when a line does not end.
  */
-export async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let parts: Buffer[] = [];
-  let bytes = 0;
+export async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<LineBlock> {
+  let begun: Buffer[] = [];
+  let begunBytes = 0;
   for await (const part of body) {
-    let rest = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
-    for (let at = rest.indexOf(10); at >= 0; at = rest.indexOf(10)) {
-      const piece = rest.subarray(0, at);
-      const line = parts.length === 0 ? piece : Buffer.concat([...parts, piece]);
-      parts = [];
-      bytes = 0;
-      if (line.length > 0) yield line;
-      rest = rest.subarray(at + 1);
-    }
-    if (rest.length > 0) parts.push(rest);
-    bytes += rest.length;
-    if (bytes > LINE_BYTES_MOST) fault(Buffer.concat(parts.slice(0, 1)));
+    const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+    begun.push(bytes);
+    begunBytes += bytes.length;
+    if (begunBytes < BLOCK_BYTES) continue;
+    const end = bytes.lastIndexOf(LINE_BREAK) + 1;
+    if (end > 0) {
+      begun[begun.length - 1] = bytes.subarray(0, end);
+      yield blockOf(Buffer.concat(begun));
+      begun = [bytes.subarray(end)];
+      begunBytes = bytes.length - end;
+    } else if (begunBytes > LINE_BYTES_MOST) fault(Buffer.concat(begun.slice(0, 1)));
   }
-  const last = Buffer.concat(parts);
-  if (last.length > 0) yield last;
+  if (begunBytes === 0) return;
+  if (begun.at(-1)?.at(-1) !== LINE_BREAK) begun.push(Buffer.of(LINE_BREAK));
+  yield blockOf(Buffer.concat(begun));
+}
+
+const LINE_BREAK = 10;
+
+function blockOf(bytes: Buffer): LineBlock {
+  const lines: Buffer[] = [];
+  for (let from = 0; from < bytes.length; ) {
+    const at = bytes.indexOf(LINE_BREAK, from);
+    if (at > from) lines.push(bytes.subarray(from, at));
+    from = at + 1;
+  }
+  return { bytes, lines };
 }
 
 /**
- * Reads a line. The landmarks cannot occur inside of a label's value, where every quote stands behind a backslash.
- * Throws a `LineError`.
+ * One line of the JSON line format: a series with some of its samples. Values stay text, as the server wrote them:
+ * nothing is lost on the way through a floating point number, and 1.79 writes numbers that are no JSON (`+Inf`).
+ * Whatever is asked of it is read then, and throws a `LineError` where it cannot be: most lines are only passed on.
+ */
+export class ExportLine {
+  /** The whole line without its line break. */
+  readonly bytes: Buffer;
+  readonly #valuesAt: number;
+  readonly #timestampsAt: number;
+
+  constructor(bytes: Buffer, valuesAt: number, timestampsAt: number) {
+    this.bytes = bytes;
+    this.#valuesAt = valuesAt;
+    this.#timestampsAt = timestampsAt;
+  }
+
+  /** The label set as the server wrote it, byte by byte. */
+  get metric(): Buffer {
+    return this.bytes.subarray(METRIC.length, this.#valuesAt);
+  }
+
+  get labels(): Labels {
+    return readLabelSet(this.metric) ?? fault(this.bytes);
+  }
+
+  /** How many timestamps there are; much cheaper than reading them. */
+  get length(): number {
+    const { bytes } = this;
+    return lengthOfPlain(bytes, this.#listAt, this.#listEnd) ?? this.timestamps.length;
+  }
+
+  get timestamps(): Float64Array {
+    const { bytes } = this;
+    const [from, to] = [this.#listAt, this.#listEnd];
+    return readPlain(bytes, from, to) ?? readAny(bytes, from, to);
+  }
+
+  /** The text of every value. */
+  values(): string[] {
+    const from = this.#valuesAt + VALUES.length;
+    return this.bytes.toString('latin1', from, this.#timestampsAt).split(',');
+  }
+
+  /** Values that the plain number grammar does not cover: infinities, not-a-numbers and staleness markers (`null`). */
+  get hasSpecialValues(): boolean {
+    const { bytes } = this;
+    const from = this.#valuesAt;
+    return bytes.indexOf(NULL_OR_INF, from) >= 0 || bytes.indexOf(NAN, from) >= 0;
+  }
+
+  get #listAt(): number {
+    return this.#timestampsAt + TIMESTAMPS.length;
+  }
+
+  get #listEnd(): number {
+    return this.bytes.length - END.length;
+  }
+}
+
+/** Letters that every special value has one of and no plain number has: the `n` of `null` and `Inf`, the `N` of `NaN`. */
+const NULL_OR_INF = 0x6e;
+const NAN = 0x4e;
+
+/**
+ * Finds out where in a line everything stands. The landmarks cannot occur inside of a label's value, where every quote
+ * stands behind a backslash. Throws a `LineError`.
  */
 export function parseLine(bytes: Buffer): ExportLine {
   const valuesAt = bytes.indexOf(VALUES);
-  const timestampsAt = bytes.indexOf(TIMESTAMPS, valuesAt);
-  const endAt = bytes.length - END.length;
-  if (!bytes.subarray(0, METRIC.length).equals(Buffer.from(METRIC)) || valuesAt < 0) fault(bytes);
-  if (timestampsAt < 0 || !bytes.subarray(endAt).equals(Buffer.from(END))) fault(bytes);
-  const metric = bytes.subarray(METRIC.length, valuesAt);
-  const labels = parseJson(metric.toString(isUtf8(metric) ? 'utf8' : 'latin1'), bytes) as Labels;
-  const list = bytes.toString('latin1', timestampsAt + TIMESTAMPS.length - 1, endAt + 1);
-  const timestamps = parseJson(list, bytes) as number[];
-  const values = () => bytes.toString('latin1', valuesAt + VALUES.length, timestampsAt).split(',');
-  return { labels, metric, timestamps, values, bytes };
+  const timestampsAt = valuesAt < 0 ? -1 : bytes.indexOf(TIMESTAMPS, valuesAt);
+  if (timestampsAt < 0 || !standsAt(bytes, METRIC, 0)) fault(bytes);
+  if (!standsAt(bytes, END, bytes.length - END.length)) fault(bytes);
+  if (!looksLikeLabels(bytes, METRIC.length, valuesAt)) fault(bytes);
+  return new ExportLine(bytes, valuesAt, timestampsAt);
 }
 
-/** Values that the plain number grammar does not cover: infinities, not-a-numbers and staleness markers (`null`). */
-export function hasSpecialValues(line: ExportLine): boolean {
-  const from = METRIC.length + line.metric.length;
-  return (['null', 'Inf', 'NaN'] as const).some((word) => line.bytes.indexOf(word, from) >= 0);
+function standsAt(bytes: Buffer, landmark: Buffer, at: number): boolean {
+  for (let i = 0; i < landmark.length; i++) if (bytes[at + i] !== landmark[i]) return false;
+  return true;
+}
+
+const [OPEN, CLOSE, QUOTE, COMMA] = [0x7b, 0x7d, 0x22, 0x2c] as const;
+
+/** A quick look: labels are read only where somebody asks for them. */
+function looksLikeLabels(bytes: Buffer, from: number, to: number): boolean {
+  if (bytes[from] !== OPEN || bytes[to - 1] !== CLOSE) return false;
+  return to - from === 2 || (bytes[from + 1] === QUOTE && bytes[to - 2] === QUOTE);
+}
+
+/** Digits of a timestamp in milliseconds between 2001 and 2286, and its comma. */
+const DIGITS = 13;
+const STRIDE = DIGITS + 1;
+
+/**
+ * The number of timestamps where all are as long as those of our days; undefined otherwise. They come in the order of
+ * time, so when the first and the last are that long, no shorter ones can stand between them.
+ */
+function lengthOfPlain(bytes: Buffer, from: number, to: number): number | undefined {
+  if ((to - from + 1) % STRIDE !== 0) return undefined;
+  if (digits(bytes, from, from + DIGITS) < 0 || digits(bytes, to - DIGITS, to) < 0)
+    return undefined;
+  for (let at = from + DIGITS; at < to; at += STRIDE) if (bytes[at] !== COMMA) return undefined;
+  return (to - from + 1) / STRIDE;
+}
+
+function readPlain(bytes: Buffer, from: number, to: number): Float64Array | undefined {
+  const length = lengthOfPlain(bytes, from, to);
+  if (length === undefined) return undefined;
+  const timestamps = new Float64Array(length);
+  for (let i = 0; i < length; i++) {
+    const at = from + i * STRIDE;
+    // In two halves, which both are small integers, and fast.
+    const high = digits(bytes, at, at + 6);
+    const low = digits(bytes, at + 6, at + DIGITS);
+    if (high < 0 || low < 0) return undefined;
+    timestamps[i] = high * 1e7 + low;
+  }
+  return timestamps;
+}
+
+/** The number that the digits are, or a negative one where something else is among them. */
+function digits(bytes: Buffer, from: number, to: number): number {
+  let number = 0;
+  for (let at = from; at < to; at++) {
+    const digit = (bytes[at] as number) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+function readAny(bytes: Buffer, from: number, to: number): Float64Array {
+  try {
+    const list: unknown = JSON.parse(`[${bytes.toString('latin1', from, to)}]`);
+    if (Array.isArray(list) && list.every(Number.isFinite)) return Float64Array.from(list);
+  } catch {
+    // Told below.
+  }
+  return fault(bytes);
 }
 
 /**
@@ -93,37 +219,40 @@ export function portableValue(text: string): string | undefined {
 /** Longest list of samples on one line: with 20 bytes a sample far below the 10 MB line limit of newer versions. */
 const SAMPLES_PER_LINE = 10_000;
 
-/** Lines with those samples of `line` whose timestamps are wanted, every value in the portable spelling. */
+/** Lines (without line breaks) with those samples of `line` whose timestamps are wanted, in the portable spelling. */
 export function linesWith(
   line: ExportLine,
   wanted: (timestampMs: number) => boolean,
 ): { lines: Buffer[]; samples: number } {
-  const texts = line.values();
-  if (texts.length !== line.timestamps.length) fault(line.bytes);
-  const values: string[] = [];
-  const timestamps: number[] = [];
-  line.timestamps.forEach((timestampMs, at) => {
-    const value = portableValue(texts[at] as string);
+  const { timestamps } = line;
+  const special = line.hasSpecialValues ? valuesOf(line).map(portableValue) : undefined;
+  const chosen: number[] = [];
+  for (let at = 0; at < timestamps.length; at++) {
     // In this order: `wanted` is asked about samples only, a staleness marker at the same instant is none.
-    if (value === undefined || !wanted(timestampMs)) return;
-    values.push(value);
-    timestamps.push(timestampMs);
-  });
-  const lines: Buffer[] = [];
-  for (let at = 0; at < values.length; at += SAMPLES_PER_LINE) {
-    const to = at + SAMPLES_PER_LINE;
-    const tail = `${VALUES}${values.slice(at, to)}${TIMESTAMPS}${timestamps.slice(at, to)}${END}\n`;
-    lines.push(Buffer.concat([Buffer.from(METRIC), line.metric, Buffer.from(tail, 'latin1')]));
+    if (special && special[at] === undefined) continue;
+    if (wanted(timestamps[at] as number)) chosen.push(at);
   }
-  return { lines, samples: values.length };
+  if (chosen.length === 0) return { lines: [], samples: 0 };
+  const values = special ?? valuesOf(line);
+  if (!special && chosen.length === timestamps.length) {
+    return { lines: [line.bytes], samples: chosen.length };
+  }
+  const lines: Buffer[] = [];
+  for (let from = 0; from < chosen.length; from += SAMPLES_PER_LINE) {
+    const part = chosen.slice(from, from + SAMPLES_PER_LINE);
+    const valueList = Buffer.from(part.map((at) => values[at]).join(), 'latin1');
+    const timestampList = Buffer.from(part.map((at) => timestamps[at]).join(), 'latin1');
+    lines.push(
+      Buffer.concat([METRIC, line.metric, VALUES, valueList, TIMESTAMPS, timestampList, END]),
+    );
+  }
+  return { lines, samples: chosen.length };
 }
 
-function parseJson(text: string, bytes: Buffer): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return fault(bytes);
-  }
+function valuesOf(line: ExportLine): string[] {
+  const values = line.values();
+  if (values.length !== line.length) fault(line.bytes);
+  return values;
 }
 
 function fault(bytes: Buffer): never {

@@ -1,11 +1,11 @@
-import { isUtf8 } from 'node:buffer';
-import type { Labels } from '@vm-sync/core';
 import { z } from 'zod';
 
-/** One series of a range query's answer: `[unix seconds, "number"]` pairs, absent where there is no point. */
+/** One series of a range query's answer as the server wrote it, a character for each byte (latin1). */
 export interface MatrixSeries {
-  readonly labels: Labels;
-  readonly values: readonly (readonly [number, string])[];
+  /** The label set, a JSON object. */
+  readonly metric: string;
+  /** The points, `[unix seconds,"number"]` and commas between them; none where there is no point. */
+  readonly values: string;
 }
 
 const Head = z.object({
@@ -22,77 +22,111 @@ export class MatrixError extends Error {
 /** Ten times a series of 30,000 points, the most that a server gives: what is longer must not fill the memory. */
 const SERIES_BYTES_MOST = 8 * 1024 * 1024;
 
+/** What stands before and behind the list of series is a few words. */
+const FRAME_BYTES_MOST = 65_536;
+
+/**
+ * Reads the answer of a range query as it comes, the series of a part at a time, without ever holding the whole: memory
+ * is bounded by the longest series. Nothing is parsed that need not be: a check reads hundreds of thousands of series.
+ * Throws a `MatrixError` when the answer is cut, partial or not such an answer.
+ */
+export async function* readMatrix(
+  body: AsyncIterable<Uint8Array>,
+): AsyncGenerator<readonly MatrixSeries[]> {
+  const reader = new MatrixReader();
+  for await (const part of body) {
+    const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+    // Slices of one text cost nothing, which is why this is no Buffer; latin1 is the cheapest way to have one.
+    const series = reader.read(bytes.toString('latin1'));
+    if (series.length > 0) yield series;
+  }
+  reader.end();
+}
+
 const LIST = '"result":[';
 /**
- * Stands between two series and nowhere else: inside of a JSON string a quote is always escaped, so `{"` cannot occur
- * in a label's value.
+ * These stand where they belong and nowhere else: inside of a JSON string a quote is always escaped, so neither `{"`
+ * nor `,"` can occur in a label's name or value.
  */
-const BETWEEN = ',{"metric":{';
+const ENTRY = '{"metric":{';
+const VALUES = '},"values":[';
+const ENTRY_END = ']}';
 
-/**
- * Reads the answer of a range query series by series, without ever holding the whole: memory is bounded by the longest
- * series. Throws a `MatrixError` when the answer is cut, partial or not such an answer.
- */
-export async function* readMatrix(body: AsyncIterable<Uint8Array>): AsyncGenerator<MatrixSeries> {
-  let pending: Buffer = Buffer.alloc(0);
-  let head: string | undefined;
-  for await (const part of body) {
-    pending = pending.length === 0 ? Buffer.from(part) : Buffer.concat([pending, part]);
-    if (head === undefined) {
-      const at = pending.indexOf(LIST);
-      if (at < 0) {
-        if (pending.length > 65_536) throw notMatrix(pending);
-        continue;
-      }
-      head = pending.toString('utf8', 0, at + LIST.length);
-      pending = pending.subarray(at + LIST.length);
+const COMMA = 0x2c;
+const BRACKET = 0x5d;
+const BRACE = 0x7d;
+const QUOTE = 0x22;
+
+class MatrixReader {
+  /** What is not read yet: the beginning of a series, or of the words around the list. */
+  #rest = '';
+  #head: string | undefined;
+  #atTail = false;
+
+  read(part: string): MatrixSeries[] {
+    const text = this.#rest + part;
+    const found: MatrixSeries[] = [];
+    let at = 0;
+    if (this.#head === undefined) {
+      at = this.#readHead(text);
+      // Until then it may be either: the first series, or the end of an empty list.
+      if (at === 0 || at === text.length) return this.#keep(text, 0, found, FRAME_BYTES_MOST);
+      this.#head = text.slice(0, at);
+      this.#atTail = text.charCodeAt(at) === BRACKET;
     }
-    for (let at = nextEnd(pending); at >= 0; at = nextEnd(pending)) {
-      yield parseEntry(pending.subarray(0, at));
-      pending = pending.subarray(at + 1);
+    while (!this.#atTail) {
+      const valuesAt = text.indexOf(VALUES, at);
+      const from = valuesAt + VALUES.length;
+      const to = valuesAt < 0 ? -1 : text.indexOf(ENTRY_END, from);
+      const after = to + ENTRY_END.length;
+      if (to < 0 || after === text.length) return this.#keep(text, at, found, SERIES_BYTES_MOST);
+      const metric = text.slice(at + ENTRY.length - 1, valuesAt + 1);
+      if (!text.startsWith(ENTRY, at) || !looksLikeLabels(metric)) throw notSeries();
+      found.push({ metric, values: text.slice(from, to) });
+      const next = text.charCodeAt(after);
+      if (next !== COMMA && next !== BRACKET) throw notSeries();
+      this.#atTail = next === BRACKET;
+      at = this.#atTail ? after : after + 1;
     }
-    if (pending.length > SERIES_BYTES_MOST) throw new MatrixError('a series without end');
+    return this.#keep(text, at, found, FRAME_BYTES_MOST);
   }
-  if (head === undefined) throw notMatrix(pending);
-  const end = pending.lastIndexOf(']}');
-  const lastEntry = lastEntryEnd(pending);
-  if (end < 0 || lastEntry > end + 2) throw new MatrixError('an answer that breaks off');
-  assertHead(head + pending.toString('utf8', lastEntry));
-  if (lastEntry > 0) yield parseEntry(pending.subarray(0, lastEntry));
-}
 
-const nextEnd = (pending: Buffer): number => pending.indexOf(BETWEEN, 1);
-
-/** Where the last series ends: its values close with `]]}`; what follows belongs to the answer itself. */
-function lastEntryEnd(pending: Buffer): number {
-  const at = pending.lastIndexOf(']]}');
-  return at < 0 ? 0 : at + 3;
-}
-
-function parseEntry(bytes: Buffer): MatrixSeries {
-  // A label that is not UTF-8 is kept byte by byte: two such labels must never fall into one.
-  const text = bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1');
-  const entry = parseJson(text) as { metric?: Labels; values?: MatrixSeries['values'] };
-  if (!isLabels(entry.metric) || !isValues(entry.values)) {
-    throw new MatrixError('a series that cannot be read');
+  /** To be called when nothing more comes. */
+  end(): void {
+    if (this.#head === undefined) throw notMatrix(this.#rest);
+    if (!this.#atTail) throw new MatrixError('an answer that breaks off');
+    assertHead(this.#head + this.#rest);
   }
-  return { labels: entry.metric, values: entry.values };
+
+  /** Where the list begins; 0 where it does not come yet. Another kind of answer is refused before it is read. */
+  #readHead(text: string): number {
+    const at = text.indexOf(LIST);
+    if (at < 0) {
+      if (text.length > FRAME_BYTES_MOST) throw notMatrix(text);
+      return 0;
+    }
+    assertHead(`${text.slice(0, at + LIST.length)}]}}`);
+    return at + LIST.length;
+  }
+
+  #keep(text: string, at: number, found: MatrixSeries[], most: number): MatrixSeries[] {
+    this.#rest = text.slice(at);
+    if (this.#rest.length > most) {
+      throw new MatrixError(this.#atTail ? 'an answer without end' : 'a series without end');
+    }
+    return found;
+  }
 }
 
-/** By hand instead of zod: this runs for every point of every series, and took most of a check's time there. */
-function isValues(values: unknown): values is MatrixSeries['values'] {
+/** A quick look: the labels themselves are read only where somebody asks for them. */
+function looksLikeLabels(metric: string): boolean {
+  const last = metric.length - 1;
+  if (last === 1) return metric === '{}';
   return (
-    Array.isArray(values) &&
-    values.every(
-      (pair) => Array.isArray(pair) && Number.isFinite(pair[0]) && typeof pair[1] === 'string',
-    )
+    metric.charCodeAt(1) === QUOTE &&
+    metric.charCodeAt(last - 1) === QUOTE &&
+    metric.charCodeAt(last) === BRACE
   );
-}
-
-function isLabels(labels: unknown): labels is Labels {
-  if (typeof labels !== 'object' || labels === null) return false;
-  for (const value of Object.values(labels)) if (typeof value !== 'string') return false;
-  return true;
 }
 
 function assertHead(text: string): void {
@@ -110,8 +144,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-function notMatrix(bytes: Buffer): MatrixError {
-  const text = bytes.toString('utf8', 0, 200).trim();
+const notSeries = (): MatrixError => new MatrixError('a series that cannot be read');
+
+function notMatrix(bytes: string): MatrixError {
+  const text = Buffer.from(bytes.slice(0, 200), 'latin1').toString('utf8').trim();
   if (text === '') return new MatrixError('nothing');
   if (text.startsWith('<')) return new MatrixError('a web page');
   return new MatrixError('something else than a range query result');

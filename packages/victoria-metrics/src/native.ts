@@ -1,7 +1,7 @@
-import type { Window } from '@vm-sync/core';
 import { VmSyncError } from '@vm-sync/core';
 import type { Endpoint } from './endpoint.ts';
-import { exportBounds } from './time.ts';
+import type { SelectionRequest } from './query.ts';
+import { exportForm } from './time.ts';
 
 /** The time range in front of a native stream: start and end in ms, zigzag-coded, big endian. */
 const HEADER_BYTES = 16;
@@ -14,11 +14,10 @@ const HEADER_BYTES = 16;
 export async function nativeIsShared(
   source: Endpoint,
   destination: Endpoint,
-  selector: string,
-  window: Window,
+  request: SelectionRequest,
 ): Promise<boolean | undefined> {
   try {
-    const sample = await firstBlock(source, selector, window);
+    const sample = await firstBlock(source, request);
     if (!sample) return undefined;
     const probe = Buffer.from(sample);
     probe.writeBigInt64BE(2n, 0);
@@ -29,6 +28,7 @@ export async function nativeIsShared(
       base: 'write',
       path: '/api/v1/import/native',
       body: probe,
+      signal: request.signal,
     });
     return true;
   } catch (error) {
@@ -41,11 +41,10 @@ export async function nativeIsShared(
 /** The header and the first whole block of a native export, or undefined when it is empty. */
 async function firstBlock(
   source: Endpoint,
-  selector: string,
-  window: Window,
+  request: SelectionRequest,
 ): Promise<Buffer | undefined> {
   let bytes = Buffer.alloc(0);
-  const response = await exportNative(source, { selector, window });
+  const response = await exportNative(source, request);
   try {
     for await (const part of response.body) {
       bytes = Buffer.concat([bytes, part]);
@@ -70,17 +69,13 @@ function blockEnd(bytes: Buffer): number | undefined {
 
 export async function exportNative(
   source: Endpoint,
-  request: {
-    readonly selector: string;
-    readonly window: Window;
-    readonly signal?: AbortSignal | undefined;
-  },
+  request: SelectionRequest,
 ): ReturnType<Endpoint['call']> {
   return source.call({
     act: 'export',
     method: 'POST',
     path: '/api/v1/export/native',
-    form: new URLSearchParams({ 'match[]': request.selector, ...exportBounds(request.window) }),
+    form: exportForm(request),
     signal: request.signal,
   });
 }

@@ -40,6 +40,8 @@ export async function observe(endpoint: Endpoint, signal?: AbortSignal): Promise
     startedMs: started === undefined ? undefined : Math.round(Number(started) * 1000),
     dedupMs: metrics && (parseDurationMs(String(flag('dedup.minScrapeInterval') ?? '0')) ?? 0),
     retentionMs: parseRetentionMs(flag('retentionPeriod')),
+    // 0, the default, stands for the whole retention.
+    maxBackfillAgeMs: parseRetentionMs(flag('maxBackfillAge')) || undefined,
     readOnly: readOnly === undefined ? undefined : Number(readOnly) > 0,
   };
 }
@@ -67,17 +69,28 @@ export async function readMetrics(
   }
   const metrics = new Map<string, string>();
   for (const line of page.split('\n')) {
-    const found = /^([a-zA-Z_:][\w:]*)(\{.*\})? (\S+)$/.exec(line);
-    if (!found) continue;
-    const [, name = '', labels = '', value = ''] = found;
-    if (name === 'flag') {
-      const flag = /name="([^"]*)", ?value="((?:[^"\\]|\\.)*)"/.exec(labels);
-      if (flag) metrics.set(`flag ${flag[1]}`, flag[2] ?? '');
-    } else metrics.set(name, String(Number(metrics.get(name) ?? 0) + Number(value)));
-    if (labels.includes('reason=')) metrics.set(`${name}${labels}`, value);
+    if (line.startsWith('flag{')) addFlag(metrics, line);
+    else if (line.startsWith('vm_') || line.startsWith('process_')) addSample(metrics, line);
   }
   // Some other program's page says nothing about this VictoriaMetrics.
   return metrics.has('flag retentionPeriod') || metrics.has('vm_rows') ? metrics : undefined;
+}
+
+function addFlag(metrics: Map<string, string>, line: string): void {
+  const flag = /name="([^"]*)", ?value="((?:[^"\\]|\\.)*)"/.exec(line);
+  if (flag) metrics.set(`flag ${flag[1]}`, flag[2] ?? '');
+}
+
+/** By hand: a page has a thousand lines and more, is read before every copy, and little of it is used. */
+function addSample(metrics: Map<string, string>, line: string): void {
+  const valueAt = line.lastIndexOf(' ') + 1;
+  const labelsAt = line.indexOf('{');
+  const series = line.slice(0, valueAt - 1);
+  const name = labelsAt < 0 ? series : line.slice(0, labelsAt);
+  const value = line.slice(valueAt);
+  const before = metrics.get(name);
+  metrics.set(name, before === undefined ? value : String(Number(before) + Number(value)));
+  if (line.includes('reason=', name.length)) metrics.set(series, value);
 }
 
 /** `-retentionPeriod` counts months (of 31 days) where it has no unit; newer versions also write `1M`. */

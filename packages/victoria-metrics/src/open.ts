@@ -2,6 +2,7 @@ import type { Direction, Site } from '@vm-sync/core';
 import { VictoriaMetrics } from './database.ts';
 import type { EndpointOptions } from './endpoint.ts';
 import { nativeIsShared } from './native.ts';
+import type { SelectionRequest } from './query.ts';
 import { type CopyRequest, copyLines, copyMissing, copyNative } from './transfer.ts';
 
 export type Databases = Readonly<Record<Site, VictoriaMetrics>>;
@@ -19,7 +20,7 @@ export function transferBetween(databases: Databases, direction: Direction): Tra
   const source = databases[direction.source].endpoint;
   const destination = databases[direction.destination].endpoint;
   return {
-    nativeIsShared: (selector, window) => nativeIsShared(source, destination, selector, window),
+    nativeIsShared: (request) => nativeIsShared(source, destination, request),
     copyNative: (request) => copyNative(source, destination, request),
     copyLines: (request) => copyLines(source, destination, request),
     copyMissing: (present, dedupMs, request) =>
@@ -28,15 +29,12 @@ export function transferBetween(databases: Databases, direction: Direction): Tra
 }
 
 export interface Transfer {
-  nativeIsShared(
-    selector: string,
-    window: CopyRequest['window'],
-  ): ReturnType<typeof nativeIsShared>;
+  nativeIsShared(request: SelectionRequest): ReturnType<typeof nativeIsShared>;
   copyNative(request: CopyRequest): ReturnType<typeof copyNative>;
   copyLines(request: CopyRequest): ReturnType<typeof copyLines>;
   copyMissing(
     present: Parameters<typeof copyMissing>[2],
     dedupMs: number,
-    request: Parameters<typeof copyMissing>[4],
+    request: CopyRequest,
   ): ReturnType<typeof copyMissing>;
 }

@@ -1,34 +1,33 @@
-import type { Window } from '@vm-sync/core';
 import type { Endpoint } from './endpoint.ts';
 import {
   type ExportLine,
-  hasSpecialValues,
+  type LineBlock,
   LineError,
   parseLine,
   portableValue,
   readLines,
 } from './lines.ts';
-import { exportBounds } from './time.ts';
+import type { SelectionRequest } from './query.ts';
+import { exportForm } from './time.ts';
 
-export interface RowsRequest {
-  /** Selectors as text; a series that several of them meet comes once. */
-  readonly selectors: readonly string[];
-  readonly window: Window;
-  readonly signal?: AbortSignal | undefined;
+/** Lines of an export, and what was made of each. */
+export interface ReadBlock<T> extends LineBlock {
+  readonly read: readonly T[];
 }
 
 /**
- * Streams the raw samples of a window, deduplicated as the site's queries see them. A clean end of the stream proves
- * nothing (a proxy may hide that it was cut): compare what came with counts.
+ * Streams the raw samples of a window, deduplicated as the site's queries see them, many lines at a time; a series that
+ * several selectors meet comes once. A clean end of the stream proves nothing (a proxy may hide that it was cut):
+ * compare what came with counts. `read` makes something of each line; where it throws a `LineError`, the error says
+ * what the site answered.
  */
-export async function* exportLines(
+export async function* exportLines<T>(
   endpoint: Endpoint,
-  request: RowsRequest,
-  count: { bytes: number } = { bytes: 0 },
-): AsyncGenerator<ExportLine> {
-  const { start, end } = exportBounds(request.window);
-  const form = new URLSearchParams({ start, end, max_rows_per_line: '10000' });
-  for (const selector of request.selectors) form.append('match[]', selector);
+  request: SelectionRequest,
+  read: (line: ExportLine) => T,
+): AsyncGenerator<ReadBlock<T>> {
+  const form = exportForm(request);
+  form.set('max_rows_per_line', '10000');
   const response = await endpoint.call({
     act: 'export',
     method: 'POST',
@@ -37,9 +36,8 @@ export async function* exportLines(
     signal: request.signal,
   });
   try {
-    for await (const line of readLines(response.body)) {
-      count.bytes += line.length + 1;
-      yield parseLine(line);
+    for await (const block of readLines(response.body)) {
+      yield { ...block, read: block.lines.map((line) => read(parseLine(line))) };
     }
   } catch (error) {
     if (error instanceof LineError) throw endpoint.strange('export', error.message);
@@ -50,8 +48,9 @@ export async function* exportLines(
 }
 
 /** The timestamps of a line's samples that count: staleness markers and not-a-numbers are no samples. */
-export function sampleTimestamps(line: ExportLine): readonly number[] {
-  if (!hasSpecialValues(line)) return line.timestamps;
+export function sampleTimestamps(line: ExportLine): Float64Array {
+  const { timestamps } = line;
+  if (!line.hasSpecialValues) return timestamps;
   const values = line.values();
-  return line.timestamps.filter((_, at) => portableValue(values[at] ?? 'null') !== undefined);
+  return timestamps.filter((_, at) => portableValue(values[at] ?? 'null') !== undefined);
 }

@@ -7,10 +7,15 @@ import { formatWindow, type Window } from '@vm-sync/core';
 export const seconds = (atMs: number): string => (atMs / 1000).toFixed(3);
 
 /** Both ends of an export are inclusive: it begins one millisecond after the window's open end. */
-export const exportBounds = (window: Window): { start: string; end: string } => ({
-  start: seconds(window.fromMs + 1),
-  end: seconds(window.toMs),
-});
+export function exportForm(request: {
+  readonly selectors: readonly string[];
+  readonly window: Window;
+}): URLSearchParams {
+  const { fromMs, toMs } = request.window;
+  const form = new URLSearchParams({ start: seconds(fromMs + 1), end: seconds(toMs) });
+  for (const selector of request.selectors) form.append('match[]', selector);
+  return form;
+}
 
 /**
  * A look-behind `[step]` at T covers `(T - step, T]`: a window's points stand at the ends of its buckets. Throws a

@@ -1,8 +1,9 @@
-import { sampleSlot, seriesKey, type Window } from '@vm-sync/core';
+import { sampleSlot, seriesKey } from '@vm-sync/core';
 import type { Endpoint } from './endpoint.ts';
-import { hasSpecialValues, linesWith } from './lines.ts';
+import { type ExportLine, linesWith } from './lines.ts';
 import { exportNative } from './native.ts';
-import { exportLines, type RowsRequest, sampleTimestamps } from './rows.ts';
+import type { SelectionRequest } from './query.ts';
+import { exportLines, type ReadBlock, sampleTimestamps } from './rows.ts';
 
 /** What went over the wire; `samples` is unknown for native blocks, which are not opened. */
 export interface Moved {
@@ -10,11 +11,9 @@ export interface Moved {
   readonly samples: number | undefined;
 }
 
-export interface CopyRequest {
-  readonly selector: string;
-  readonly window: Window;
-  readonly signal?: AbortSignal | undefined;
-  readonly onBytes?: ((bytes: number) => void) | undefined;
+export interface CopyRequest extends SelectionRequest {
+  /** Asked before every part is sent, and waited for: it may slow the copy down, or stop it by throwing. */
+  readonly onBytes?: ((bytes: number) => Promise<void> | void) | undefined;
 }
 
 /** Bytes per write of the import's body: many small lines would cost a system call each. */
@@ -30,7 +29,7 @@ export async function copyNative(
     const response = await exportNative(source, { ...request, signal });
     try {
       for await (const part of response.body) {
-        request.onBytes?.(part.length);
+        await request.onBytes?.(part.length);
         yield part;
       }
     } catch (error) {
@@ -47,23 +46,11 @@ export async function copyLines(
   destination: Endpoint,
   request: CopyRequest,
 ): Promise<Moved> {
-  let samples = 0;
-  const moved = await piped(destination, '/api/v1/import', request.signal, (signal) =>
-    batched(
-      (async function* () {
-        const { selector, window } = request;
-        for await (const line of exportLines(source, { selectors: [selector], window, signal })) {
-          const special = hasSpecialValues(line);
-          const part = special ? linesWith(line, () => true) : undefined;
-          samples += part ? part.samples : line.timestamps.length;
-          if (part) yield* part.lines;
-          else yield Buffer.concat([line.bytes, LINE_BREAK]);
-        }
-      })(),
-      request.onBytes,
-    ),
+  return pipedLines(source, destination, request, (line) =>
+    line.hasSpecialValues
+      ? linesWith(line, () => true)
+      : { lines: [line.bytes], samples: line.length },
   );
-  return { ...moved, samples };
 }
 
 /** The destination's timestamps by series, each list in the order of time, as `readTimestamps` gives them. */
@@ -72,19 +59,20 @@ export type Timestamps = ReadonlyMap<string, Float64Array>;
 /** All timestamps of a window by series key, in the order of time. Memory: 8 bytes a sample, so ask for bounded windows only. */
 export async function readTimestamps(
   endpoint: Endpoint,
-  request: RowsRequest,
+  request: SelectionRequest,
 ): Promise<Map<string, Float64Array>> {
-  const found = new Map<string, (readonly number[])[]>();
-  for await (const line of exportLines(endpoint, request)) {
+  const found = new Map<string, Float64Array[]>();
+  const answer = exportLines(endpoint, request, (line) => {
     const key = seriesKey(line.labels);
     const parts = found.get(key);
     if (parts) parts.push(sampleTimestamps(line));
     else found.set(key, [sampleTimestamps(line)]);
-  }
+  });
+  for await (const _ of answer);
   return new Map([...found].map(([key, parts]) => [key, joined(parts)]));
 }
 
-function joined(parts: readonly (readonly number[])[]): Float64Array {
+function joined(parts: readonly Float64Array[]): Float64Array {
   const all = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -103,35 +91,24 @@ export async function copyMissing(
   destination: Endpoint,
   present: Timestamps,
   dedupMs: number,
-  request: RowsRequest & Pick<CopyRequest, 'onBytes'>,
+  request: CopyRequest,
 ): Promise<Moved> {
-  let samples = 0;
   const none = new Float64Array();
   // A source that holds a sample several times may spread these over two lines: the sample is sent once.
   const lastSent = new Map<string, number>();
-  const moved = await piped(destination, '/api/v1/import', request.signal, (signal) =>
-    batched(
-      (async function* () {
-        for await (const line of exportLines(source, { ...request, signal })) {
-          const key = seriesKey(line.labels);
-          const there = present.get(key) ?? none;
-          const lacks = (timestampMs: number) =>
-            !holds(there, sampleSlot(timestampMs, dedupMs), dedupMs);
-          if (!line.timestamps.some(lacks)) continue;
-          const part = linesWith(line, (timestampMs) => {
-            const slot = sampleSlot(timestampMs, dedupMs);
-            if (slot === lastSent.get(key) || !lacks(timestampMs)) return false;
-            lastSent.set(key, slot);
-            return true;
-          });
-          samples += part.samples;
-          yield* part.lines;
-        }
-      })(),
-      request.onBytes,
-    ),
-  );
-  return { ...moved, samples };
+  return pipedLines(source, destination, request, (line) => {
+    const key = seriesKey(line.labels);
+    const there = present.get(key) ?? none;
+    let last = lastSent.get(key);
+    const missing = linesWith(line, (timestampMs) => {
+      const slot = sampleSlot(timestampMs, dedupMs);
+      if (slot === last || holds(there, slot, dedupMs)) return false;
+      last = slot;
+      return true;
+    });
+    if (last !== undefined) lastSent.set(key, last);
+    return missing;
+  });
 }
 
 /** Whether one of the timestamps, which are in the order of time, lies in the slot. */
@@ -148,26 +125,54 @@ function holds(timestamps: Float64Array, slot: number, dedupMs: number): boolean
 
 const LINE_BREAK = Buffer.from('\n');
 
-async function* batched(
-  lines: AsyncIterable<Buffer>,
-  onBytes: ((bytes: number) => void) | undefined,
-): AsyncGenerator<Buffer> {
-  let batch: Buffer[] = [];
-  let bytes = 0;
-  for await (const line of lines) {
-    batch.push(line);
-    bytes += line.length;
-    if (bytes < BATCH_BYTES) continue;
-    onBytes?.(bytes);
-    yield Buffer.concat(batch);
-    batch = [];
-    bytes = 0;
-  }
-  if (bytes > 0) {
-    onBytes?.(bytes);
-    yield Buffer.concat(batch);
-  }
+/** What of a line is to be sent. */
+interface Chosen {
+  readonly lines: readonly Buffer[];
+  readonly samples: number;
 }
+
+/** Sends what `choose` makes of every line of an export, in large parts, and copies no bytes that may go as they came. */
+async function pipedLines(
+  source: Endpoint,
+  destination: Endpoint,
+  request: CopyRequest,
+  choose: (line: ExportLine) => Chosen,
+): Promise<Moved> {
+  let samples = 0;
+  const moved = await piped(
+    destination,
+    '/api/v1/import',
+    request.signal,
+    async function* (signal) {
+      let batch: Buffer[] = [];
+      let bytes = 0;
+      for await (const block of exportLines(source, { ...request, signal }, choose)) {
+        for (const chosen of block.read) samples += chosen.samples;
+        const parts = partsOf(block);
+        batch.push(...parts);
+        for (const part of parts) bytes += part.length;
+        if (bytes < BATCH_BYTES) continue;
+        await request.onBytes?.(bytes);
+        yield joinedBytes(batch, bytes);
+        batch = [];
+        bytes = 0;
+      }
+      if (bytes === 0) return;
+      await request.onBytes?.(bytes);
+      yield joinedBytes(batch, bytes);
+    },
+  );
+  return { ...moved, samples };
+}
+
+function partsOf({ bytes, lines, read }: ReadBlock<Chosen>): Buffer[] {
+  const asItCame = read.every((chosen, at) => chosen.lines[0] === lines[at]);
+  if (asItCame) return [bytes];
+  return read.flatMap((chosen) => chosen.lines.flatMap((line) => [line, LINE_BREAK]));
+}
+
+const joinedBytes = (parts: readonly Buffer[], bytes: number): Buffer =>
+  parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, bytes);
 
 /**
  * Joins an export to an import as one act: backpressure reaches from the one to the other, when either end fails the

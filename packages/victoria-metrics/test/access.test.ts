@@ -42,7 +42,7 @@ describe.each(vmVersions)('access, %s', (version) => {
   afterAll(() => source.stop());
   /** Reads and writes: both ways must know the login. */
   const copyOnto = (database: VictoriaMetrics) =>
-    copyLines(client(source.url).endpoint, database.endpoint, { selector: everything, window });
+    copyLines(client(source.url).endpoint, database.endpoint, { selectors: [everything], window });
 
   test('by user and password, given beside the URL or in it', async () => {
     const auth = { username: 'vmsync', password: 'pa:ss w@rd/%?' };
@@ -53,7 +53,7 @@ describe.each(vmVersions)('access, %s', (version) => {
     inUrl.username = auth.username;
     inUrl.password = encodeURIComponent(auth.password);
     const database = client(inUrl.href);
-    expect(await database.totalSamples({ selector: everything, window })).toBe(180);
+    expect(await database.totalSamples({ selectors: [everything], window })).toBe(180);
     expect(database.url).toBe(vm.url);
   });
 
@@ -62,7 +62,7 @@ describe.each(vmVersions)('access, %s', (version) => {
     const wrong = client(vm.url, { username: 'vmsync', password: 'wrong-secret' });
     const calls = [
       () => wrong.observe(),
-      () => wrong.totalSamples({ selector: everything, window }),
+      () => wrong.totalSamples({ selectors: [everything], window }),
       () => wrong.timestamps({ selectors: [everything], window }),
       () => copyOnto(wrong),
     ];
@@ -98,7 +98,7 @@ describe.each(vmVersions)('access, %s', (version) => {
     const database = client(vmauth.url, { username, password });
     await copyOnto(database);
     await vm.flush();
-    expect(await database.totalSamples({ selector: everything, window })).toBe(180);
+    expect(await database.totalSamples({ selectors: [everything], window })).toBe(180);
   });
 
   test('below a path', async () => {
@@ -134,7 +134,7 @@ describe.each(vmVersions)('access, %s', (version) => {
     const database = client('http://127.0.0.1:9/none', { ...urls, ...auth });
     await copyOnto(database);
     await vm.flush();
-    expect(await database.totalSamples({ selector: everything, window })).toBe(180);
+    expect(await database.totalSamples({ selectors: [everything], window })).toBe(180);
 
     const loginInUrl = (url: string) =>
       url.replace('://', `://${auth.username}:${encodeURIComponent(auth.password)}@`);
@@ -143,7 +143,7 @@ describe.each(vmVersions)('access, %s', (version) => {
       writeUrl: loginInUrl(writing.url),
     });
     await copyOnto(inUrls);
-    expect(await inUrls.totalSamples({ selector: everything, window })).toBe(180);
+    expect(await inUrls.totalSamples({ selectors: [everything], window })).toBe(180);
   });
 
   test('by TLS with the authority, and not without', async () => {

@@ -12,7 +12,7 @@ import {
   vmVersions,
 } from '@vm-sync/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { copyLines, type VictoriaMetrics } from '../src/index.ts';
+import { copyLines, type SeriesPrint, type VictoriaMetrics } from '../src/index.ts';
 import { serve } from './http-server.ts';
 import { client, collect, errorOf, everything, hour, load, minute, topMs } from './support.ts';
 
@@ -24,9 +24,11 @@ const calls: Record<string, (database: VictoriaMetrics, signal?: AbortSignal) =>
   {
     observe: (database) => database.observe(),
     tally: (database, signal) => collect(database.tally({ ...tallyRequest, signal })),
-    prints: (database, signal) => database.prints({ ...tallyRequest, slotMs: minute, signal }),
+    prints: (database, signal) =>
+      collect(database.prints({ ...tallyRequest, slotMs: minute, signal })),
     counts: (database, signal) => database.counts({ selectors: [everything], window, signal }),
-    totalSamples: (database, signal) => database.totalSamples({ ...tallyRequest, signal }),
+    totalSamples: (database, signal) =>
+      database.totalSamples({ selectors: [everything], window, signal }),
     timestamps: (database, signal) =>
       database.timestamps({ selectors: [everything], window, signal }),
   };
@@ -170,6 +172,46 @@ describe.each(named)('%s', (name, call) => {
   }
 });
 
+test.each([
+  ['labels that are no texts', '{"a":1,"b":"c"}', ({ labels }: SeriesPrint) => labels],
+  ['labels that are none', '{"a":"b",x,"b":"c"}', ({ labels }: SeriesPrint) => labels],
+  ['points that are none', '{"a":"b"}', ({ print }: SeriesPrint) => print],
+])('%s are an error of the server for whoever asks for them', async (_, metric, ask) => {
+  const answer = (rollup: string, point: string) =>
+    `{"metric":${metric.slice(0, -1)},"rollup":"${rollup}_over_time"},"values":[${point}]}`;
+  const count = answer('count', `[${topMs / 1000},"1"]`);
+  const url = await serve((request, response) => {
+    request.resume();
+    response.end(
+      `{"status":"success","data":{"resultType":"matrix","result":[${count},${answer('sum', '[1,"x"]')}]}}`,
+    );
+  });
+  const prints = await collect(client(url).prints({ ...tallyRequest, slotMs: minute }));
+  expect(prints).toHaveLength(1);
+  const error = await errorOf(Promise.resolve().then(() => ask(prints[0] as SeriesPrint)));
+  expect(error.kind).toBe('retryable');
+  expect(error.message).toContain(`primary (${url})`);
+});
+
+test('a print whose other half never comes has zeros there; one of no kind is an error', async () => {
+  let rollup = 'count_over_time';
+  const url = await serve((request, response) => {
+    request.resume();
+    response.end(
+      `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"rollup":"${rollup}"},"values":[[${topMs / 1000},"7"]]}]}}`,
+    );
+  });
+  const ask = () => collect(client(url).prints({ ...tallyRequest, slotMs: minute }));
+  const zeros = new Array(12).fill(0);
+  const found = async () =>
+    (await ask()).map(({ metric, occupied, print }) => [metric, [...occupied], [...print]]);
+  expect(await found()).toEqual([['{}', zeros.with(11, 7), zeros]]);
+  rollup = 'sum_over_time';
+  expect(await found()).toEqual([['{}', zeros, zeros.with(11, 7)]]);
+  rollup = 'max_over_time';
+  expect((await errorOf(ask())).message).toContain('a series without its rollup');
+});
+
 test('a server that falls silent is given up', async () => {
   const url = await listenRaw(() => {});
   const { endpoint } = client(url);
@@ -225,7 +267,10 @@ describe.each(vmVersions)('behind a proxy that goes wrong, %s', (version) => {
         const error = await errorOf(database.timestamps({ selectors: [everything], window }));
         expect(error.kind).toBe('retryable');
         const copied = await errorOf(
-          copyLines(database.endpoint, client(onto.url).endpoint, { selector: everything, window }),
+          copyLines(database.endpoint, client(onto.url).endpoint, {
+            selectors: [everything],
+            window,
+          }),
         );
         expect(copied.message).toContain('VM export error');
       }
@@ -300,7 +345,7 @@ describe.each(vmVersions)('the limits of a real server, %s', (version) => {
       kind: 'too-big',
     });
     expect(
-      await errorOf(database.prints({ ...tallyRequest, selector, slotMs: minute })),
+      await errorOf(collect(database.prints({ ...tallyRequest, selector, slotMs: minute }))),
     ).toMatchObject({
       kind: 'too-big',
     });
@@ -330,7 +375,7 @@ describe.each(vmVersions)('the limits of a real server, %s', (version) => {
       300,
     );
     const database = client(vm.url);
-    const one = () => database.prints({ ...tallyRequest, selector, slotMs: 1_000 });
+    const one = () => collect(database.prints({ ...tallyRequest, selector, slotMs: 1_000 }));
     const outcomes = await Promise.allSettled(Array.from({ length: 16 }, one));
     const errors = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
     expect(errors.length).toBeGreaterThan(0);
@@ -342,7 +387,7 @@ describe.each(vmVersions)('the limits of a real server, %s', (version) => {
     const database = client((await start()).url);
     const broken = '{__name__="deadline unauthorized authKey read-only mode missing route"';
     for (const call of [
-      () => database.totalSamples({ selector: broken, window }),
+      () => database.totalSamples({ selectors: [broken], window }),
       () => database.timestamps({ selectors: [broken], window }),
     ]) {
       const error = await errorOf(call());

@@ -6,19 +6,20 @@ const [, , kind = '', url = ''] = process.argv;
 const window: Window = { fromMs: 0, toMs: 86_400_000 };
 const source = new VictoriaMetrics({ site: 'primary', url });
 const destination = new VictoriaMetrics({ site: 'dr', url });
-const request = { selector: '{__name__!=""}', window };
+const selector = '{__name__!=""}';
+const request = { selectors: [selector], window };
 
 const kinds: Record<string, () => Promise<unknown>> = {
   lines: async () => (await copyLines(source.endpoint, destination.endpoint, request)).samples,
   native: async () => (await copyNative(source.endpoint, destination.endpoint, request)).bytes,
   async missing() {
-    const rows = { selectors: [request.selector], window };
-    return (await copyMissing(source.endpoint, destination.endpoint, new Map(), 0, rows)).samples;
+    const { endpoint } = source;
+    return (await copyMissing(endpoint, destination.endpoint, new Map(), 0, request)).samples;
   },
   observe: () => source.observe(),
   async tally() {
     let samples = 0;
-    for await (const series of source.tally({ ...request, stepMs: 300_000 })) {
+    for await (const series of source.tally({ selector, window, stepMs: 300_000 })) {
       for (const count of series.samples) samples += count;
     }
     return samples;

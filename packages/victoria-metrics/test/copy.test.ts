@@ -106,7 +106,7 @@ describe('copies', () => {
       const expected = await wanted(source);
       let heard = 0;
       const moved = await copyLines(client(source.url).endpoint, client(vm.url).endpoint, {
-        selector: everything,
+        selectors: [everything],
         window,
         onBytes: (bytes) => {
           heard += bytes;
@@ -155,7 +155,7 @@ describe('copies', () => {
     async (version) => {
       const [source, vm] = [sourceOf(version), await emptyServer(version)];
       const moved = await copyNative(client(source.url).endpoint, client(vm.url).endpoint, {
-        selector: everything,
+        selectors: [everything],
         window,
       });
       await vm.flush();
@@ -169,11 +169,10 @@ describe('copies', () => {
   test.each(vmVersions)('of nothing, %s: nothing is written', async (version) => {
     const [source, vm] = [sourceOf(version), await emptyServer(version)];
     const [a, b] = [client(source.url).endpoint, client(vm.url).endpoint];
-    const request = { selector: '{__name__="nobody"}', window };
+    const request = { selectors: ['{__name__="nobody"}'], window };
     expect(await copyLines(a, b, request)).toEqual({ bytes: 0, samples: 0 });
     expect((await copyNative(a, b, request)).bytes).toBeLessThanOrEqual(16);
-    const rows = { selectors: [request.selector], window };
-    expect(await copyMissing(a, b, new Map(), 0, rows)).toEqual({ bytes: 0, samples: 0 });
+    expect(await copyMissing(a, b, new Map(), 0, request)).toEqual({ bytes: 0, samples: 0 });
     await vm.flush();
     expect((await vm.export()).size).toBe(0);
   });
@@ -233,7 +232,7 @@ describe('copies', () => {
       );
       expect(moved.samples).toBe(30);
       await vm.flush();
-      expect(await database.totalSamples({ selector: everything, window })).toBe(60);
+      expect(await database.totalSamples(request)).toBe(60);
     },
   );
 
@@ -263,13 +262,34 @@ describe('copies', () => {
     },
   );
 
+  test.each([
+    ['lines', copyLines],
+    ['native blocks', copyNative],
+  ] as const)(
+    'several selectors as %s: all that they meet, once, and nothing else',
+    async (_, copy) => {
+      const [source, vm] = [sourceOf('newest'), await emptyServer('newest')];
+      const request = {
+        selectors: ['{__name__="one"}', '{__name__="edge"}', '{__name__=~"on."}'],
+        window,
+      };
+      await copy(client(source.url).endpoint, client(vm.url).endpoint, request);
+      await vm.flush();
+      const expected = [...(await wanted(source)).values()].filter(({ labels }) =>
+        ['one', 'edge'].includes(labels['__name__'] ?? ''),
+      );
+      expect(expected).toHaveLength(4);
+      expect(diffRaw(raw(expected), await vm.export())).toEqual(noDifference);
+    },
+  );
+
   test.each(vmVersions)('staleness markers are no samples, %s', async (version) => {
     const database = client(sourceOf(version).url);
     const request = { selectors: ['{__name__="stale"}'], window };
     const rows = await database.timestamps(request);
     expect(rows.get(seriesKey(stale))).toHaveLength(3);
     expect(rows.get(seriesKey(onlyStale)) ?? []).toHaveLength(0);
-    expect(await database.totalSamples({ selector: '{__name__="stale"}', window })).toBe(3);
+    expect(await database.totalSamples(request)).toBe(3);
   });
 });
 

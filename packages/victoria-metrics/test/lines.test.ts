@@ -1,13 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  hasSpecialValues,
-  LineError,
-  linesWith,
-  parseLine,
-  portableValue,
-  readLines,
-} from '../src/lines.ts';
+import { LineError, linesWith, parseLine, portableValue, readLines } from '../src/lines.ts';
 import { collect } from './support.ts';
 
 const line = (labels: object, values: readonly unknown[], timestamps: readonly number[]) =>
@@ -30,7 +23,8 @@ test('any label set and any samples are read as they were written', () => {
         const read = parseLine(line(labels, values, timestamps));
         expect(read.labels).toEqual(JSON.parse(JSON.stringify(labels)));
         expect(read.values()).toEqual(values);
-        expect(read.timestamps).toEqual(timestamps);
+        expect([...read.timestamps]).toEqual(timestamps);
+        expect(read.length).toBe(timestamps.length);
       },
     ),
   );
@@ -42,7 +36,7 @@ test('a line that was cut anywhere is no line', () => {
     [1, 2, 3],
     [10, 20, 30],
   );
-  expect(parseLine(whole).timestamps).toEqual([10, 20, 30]);
+  expect([...parseLine(whole).timestamps]).toEqual([10, 20, 30]);
   for (let length = 0; length < whole.length; length++) {
     expect(() => parseLine(whole.subarray(0, length)), String(length)).toThrow(LineError);
   }
@@ -57,7 +51,10 @@ test.each([
   '{"metric":{"a":"b"},"values":[1],"timestamps":[1,]}',
   '{"metric":{"a":"b"},"timestamps":[1],"values":[1]}',
 ])('%s is no line', (text) => {
-  expect(() => parseLine(Buffer.from(text))).toThrow(LineError);
+  expect(() => {
+    const { labels, length } = parseLine(Buffer.from(text));
+    return { labels, length };
+  }).toThrow(LineError);
 });
 
 test('of a line with more or fewer values than timestamps nothing is taken', () => {
@@ -85,7 +82,10 @@ test('lines come out of any parts; empty ones are skipped', async () => {
           }
           yield bytes.subarray(from);
         }
-        const found = (await collect(readLines(parts()))).map(String);
+        const blocks = await collect(readLines(parts()));
+        const found = blocks.flatMap((block) => block.lines.map(String));
+        const whole = Buffer.concat(blocks.map((block) => block.bytes));
+        expect([`${bytes}`, `${bytes}\n`]).toContain(String(whole));
         expect(found).toEqual(
           lines.filter((one) => one !== '').map((one) => Buffer.from(one).toString()),
         );
@@ -109,7 +109,38 @@ test.each([
 ])('the value %s is written %s', (text, portable) => {
   expect(portableValue(text)).toBe(portable);
   const special = text.replaceAll(/[-+\d.e]/g, '') !== '';
-  expect(hasSpecialValues(parseLine(line({ null: 'Inf NaN' }, [text], [1])))).toBe(special);
+  expect(parseLine(line({ null: 'Inf NaN' }, [text], [1])).hasSpecialValues).toBe(special);
+});
+
+test('a line of which everything is chosen is passed on as it is, up to any length', () => {
+  const count = 25_000;
+  const times = Array.from({ length: count }, (_, at) => 1_700_000_000_000 + at);
+  const source = parseLine(line({ __name__: 'long' }, new Array(count).fill('1e-07'), times));
+  expect(source.length).toBe(count);
+  expect([...source.timestamps]).toEqual(times);
+  expect(linesWith(source, () => true)).toEqual({ lines: [source.bytes], samples: count });
+  expect(linesWith(source, () => false)).toEqual({ lines: [], samples: 0 });
+});
+
+test.each([
+  '1700000000000,170000000000x',
+  '1700000000000,17000000 0000',
+  '1700000000000;1700000000000',
+  '1700000000000,1700000,00000',
+  '-700000000000,1700000000000,',
+])('timestamps are not %s', (list) => {
+  const text = `{"metric":{"a":"b"},"values":[1,2],"timestamps":[${list}]}`;
+  expect(() => parseLine(Buffer.from(text)).timestamps).toThrow(LineError);
+});
+
+test.each([
+  ['of other lengths', [5, -7, 17_000_000_000_000]],
+  ['negative, as long as others', [1_700_000_000_000, -170_000_000_000]],
+  ['with fractions', [1_700_000_000_000, 17_000_000.5]],
+])('timestamps %s are read as they are', (_, times) => {
+  const read = parseLine(line({ a: 'b' }, times, times));
+  expect([...read.timestamps]).toEqual(times);
+  expect(read.length).toBe(times.length);
 });
 
 test('chosen samples are written in lines that an import can take', () => {
@@ -122,11 +153,10 @@ test('chosen samples are written in lines that an import can take', () => {
     asked.push(time);
     return time % 2 === 0;
   });
-  const read = lines.map((bytes) => parseLine(bytes.subarray(0, -1)));
-  expect(lines.every((bytes) => bytes.at(-1) === 10)).toBe(true);
+  const read = lines.map((bytes) => parseLine(bytes));
   expect(read.length).toBe(2);
   const expected = timestamps.filter((time) => time % 2 === 0 && time % 1000 !== 0);
-  expect(read.flatMap((one) => one.timestamps)).toEqual(expected);
+  expect(read.flatMap((one) => [...one.timestamps])).toEqual(expected);
   expect(read.flatMap((one) => one.values())).toEqual(expected.map(String));
   expect(samples).toBe(expected.length);
   // A staleness marker is no sample: it must not stand for one of the same instant.

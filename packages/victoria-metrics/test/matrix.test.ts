@@ -1,7 +1,10 @@
+import type { Labels } from '@vm-sync/core';
 import { makeSeries, startVictoriaMetrics, vmVersions } from '@vm-sync/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MatrixError, type MatrixSeries, readMatrix } from '../src/matrix.ts';
+import { GridReader, readGrid } from '../src/grid.ts';
+import { readLabelSet } from '../src/label-set.ts';
+import { MatrixError, readMatrix } from '../src/matrix.ts';
 import { collect, hour, load, minute, topMs } from './support.ts';
 
 const window = { fromMs: topMs - hour, toMs: topMs };
@@ -15,8 +18,21 @@ async function* inParts(bytes: Buffer, cuts: readonly number[]): AsyncGenerator<
   }
 }
 
-const read = (text: string | Buffer): Promise<MatrixSeries[]> =>
-  collect(readMatrix(inParts(Buffer.from(text), [])));
+interface Read {
+  readonly labels: Labels | undefined;
+  readonly values: unknown;
+}
+
+/** Everything of an answer: what is left as text by the reader, read as those do who ask for it. */
+async function readAll(parts: AsyncIterable<Buffer>): Promise<Read[]> {
+  const series = (await collect(readMatrix(parts))).flat();
+  return series.map(({ metric, values }) => ({
+    labels: readLabelSet(Buffer.from(metric, 'latin1')),
+    values: JSON.parse(`[${values}]`),
+  }));
+}
+
+const read = (text: string | Buffer): Promise<Read[]> => readAll(inParts(Buffer.from(text), []));
 
 describe.each(vmVersions)('a real answer, %s', async (version) => {
   const vm = await startVictoriaMetrics({ version });
@@ -44,7 +60,7 @@ describe.each(vmVersions)('a real answer, %s', async (version) => {
   const captured = await answer('{__name__!=""}');
   const empty = await answer('{__name__="nobody"}');
   await vm.stop();
-  const whole: MatrixSeries[] = JSON.parse(captured.toString()).data.result.map(
+  const whole: Read[] = JSON.parse(captured.toString()).data.result.map(
     ({ metric, values }: { metric: Record<string, string>; values: [number, string][] }) => ({
       labels: metric,
       values,
@@ -56,11 +72,11 @@ describe.each(vmVersions)('a real answer, %s', async (version) => {
     expect(await read(captured)).toEqual(whole);
     await fc.assert(
       fc.asyncProperty(fc.array(fc.nat(captured.length), { maxLength: 60 }), async (cuts) => {
-        expect(await collect(readMatrix(inParts(captured, cuts)))).toEqual(whole);
+        expect(await readAll(inParts(captured, cuts))).toEqual(whole);
       }),
     );
     const single = Array.from(captured, (_, at) => at);
-    expect(await collect(readMatrix(inParts(captured, single)))).toEqual(whole);
+    expect(await readAll(inParts(captured, single))).toEqual(whole);
   });
 
   test('without series has none', async () => {
@@ -102,9 +118,9 @@ test.each([
   ['a partial result without series', answered([], '"status":"success","isPartial":true')],
   ['an empty partial result', answered([], '"status":"success"', ',"isPartial":true')],
   ['another result type', answered([]).replace('matrix', 'vector')],
-  ['a point without a value', answered([entry('{}', '[1]')])],
-  ['a value that is no text', answered([entry('{}', '[1,2]')])],
-  ['a time that is no number', answered([entry('{}', '["1","2"]')])],
+  ['words among the series', answered([entry('{}'), 'timeout exceeded', entry('{}')])],
+  ['a list that goes on', answered([entry('{}'), ''])],
+  ['a tail without end', `${answered([entry('{}')]).slice(0, -2)}${'x'.repeat(200_000)}`],
   ['a label that is no text', answered([entry('{"a":1}')])],
   ['a series without labels', answered(['{"values":[[1,"2"]]}'])],
   ['two answers', `${answered([entry('{}')])}${answered([entry('{}')])}`],
@@ -129,5 +145,59 @@ test('labels that are not UTF-8 stay apart', async () => {
     Buffer.from(tail),
   ]);
   const [one, two] = await read(text);
-  expect(one?.labels['a']).not.toBe(two?.labels['a']);
+  expect(one?.labels?.['a']).toBeTypeOf('string');
+  expect(one?.labels?.['a']).not.toBe(two?.labels?.['a']);
+});
+
+describe('points', () => {
+  const grid = { window: { fromMs: 600_000, toMs: 1_800_000 }, stepMs: 300_000 };
+
+  test.each([
+    ['none', '', [0, 0, 0, 0]],
+    ['all', '[900,"5"],[1200,"4"],[1500,"0"],[1800,"123456"]', [5, 4, 0, 123_456]],
+    ['some', '[1200,"4"],[1800,"1"]', [0, 4, 0, 1]],
+    ['written otherwise', '[9e2,"5"], [1200.0,"1e+06"],[1500,"-0.25"]', [5, 1e6, -0.25, 0]],
+    ['of many digits', '[900,"12345678901234567800"]', [Number('12345678901234567800'), 0, 0, 0]],
+  ])('%s of them', (_, values, expected) => {
+    expect([...readGrid(values, grid)]).toEqual(expected);
+    const reader = new GridReader(grid);
+    expect([...reader.read(values)]).toEqual(expected);
+    expect(reader.read(` ${values}`.slice(1))).toBe(reader.read(values));
+  });
+
+  test.each([
+    '[1]',
+    '[900,2]',
+    '["900","2"]',
+    '[900,"2",3]',
+    '[900,""]',
+    '[900,"NaN"]',
+    '[900,"+Inf"]',
+    '[,"2"]',
+    '[900"2"]',
+    '[900,"2"][1200,"2"]',
+    '[900,"2"],',
+    '[900,"2"',
+    '900,"2"',
+    'null',
+    '[600,"2"]',
+    '[2100,"2"]',
+    '[900,"2"],[99999999,"2"]',
+  ])('%s is none', (values) => {
+    expect(() => readGrid(values, grid)).toThrow(MatrixError);
+    expect(() => new GridReader(grid).read(values)).toThrow(MatrixError);
+  });
+
+  test('are read right however many different ones there are', () => {
+    const reader = new GridReader(grid);
+    for (const round of [1, 2]) {
+      for (let at = 0; at < 30_000; at++) {
+        const numbers = [at, at % 7, round, at % 3];
+        const values = numbers.map((one, index) => `[${900 + 300 * index},"${one}"]`).join();
+        if (reader.read(values).some((one, index) => one !== numbers[index])) {
+          expect([...reader.read(values)]).toEqual(numbers);
+        }
+      }
+    }
+  });
 });

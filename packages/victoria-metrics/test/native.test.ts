@@ -11,6 +11,7 @@ import { nativeIsShared } from '../src/index.ts';
 import { client, everything, hour, load, minute, topMs, versionPairs } from './support.ts';
 
 const window = { fromMs: topMs - hour, toMs: topMs };
+const request = { selectors: [everything], window };
 
 describe('the native format', () => {
   const sources: VmServer[] = [];
@@ -34,8 +35,7 @@ describe('the native format', () => {
       const shared = await nativeIsShared(
         client(of(sources, from).url).endpoint,
         client(destination.url).endpoint,
-        everything,
-        window,
+        request,
       );
       expect(shared).toBe(from === to);
       await destination.flush();
@@ -48,7 +48,16 @@ describe('the native format', () => {
   test('cannot be tried with a source that has nothing there', async () => {
     const there = client(of(sources, 'newest').url).endpoint;
     const here = client(of(destinations, 'newest').url).endpoint;
-    expect(await nativeIsShared(there, here, '{__name__="nobody"}', window)).toBeUndefined();
+    expect(
+      await nativeIsShared(there, here, { selectors: ['{__name__="nobody"}'], window }),
+    ).toBeUndefined();
+  });
+
+  test('is tried with whatever selector has something there', async () => {
+    const there = client(of(sources, 'newest').url).endpoint;
+    const here = client(of(destinations, 'newest').url).endpoint;
+    const selectors = ['{__name__="nobody"}', '{__name__="none"}', everything];
+    expect(await nativeIsShared(there, here, { selectors, window })).toBe(true);
   });
 
   describe.each(vmVersions)('behind vmauth, %s', (version) => {
@@ -67,25 +76,20 @@ describe('the native format', () => {
     test('is shared where its paths are routed', async () => {
       const there = await guarded(of(sources, version).url);
       const here = await guarded(of(destinations, version).url);
-      expect(await nativeIsShared(there, here, everything, window)).toBe(true);
+      expect(await nativeIsShared(there, here, request)).toBe(true);
     });
 
     test('is not where the destination does not route them', async () => {
       const here = await guarded(of(destinations, version).url, withoutNative);
-      expect(
-        await nativeIsShared(client(of(sources, version).url).endpoint, here, everything, window),
-      ).toBe(false);
+      expect(await nativeIsShared(client(of(sources, version).url).endpoint, here, request)).toBe(
+        false,
+      );
     });
 
     test('is not where the source does not route them', async () => {
       const there = await guarded(of(sources, version).url, withoutNative);
       expect(
-        await nativeIsShared(
-          there,
-          client(of(destinations, version).url).endpoint,
-          everything,
-          window,
-        ),
+        await nativeIsShared(there, client(of(destinations, version).url).endpoint, request),
       ).toBe(false);
     });
   });
@@ -95,8 +99,8 @@ describe('the native format', () => {
     await load(there, makeSeries({ count: 1, ...window, stepMs: minute }));
     await there.stop();
     const here = client(of(destinations, 'oldest').url).endpoint;
-    await expect(
-      nativeIsShared(client(there.url).endpoint, here, everything, window),
-    ).rejects.toThrow(/refuses connections/);
+    await expect(nativeIsShared(client(there.url).endpoint, here, request)).rejects.toThrow(
+      /refuses connections/,
+    );
   });
 });

@@ -79,7 +79,7 @@ describe.each(vmVersions)('what a site says of itself, %s', (version) => {
     await vm.import([{ labels: { __name__: 'fresh' }, timestamps: [topMs], values: [1] }]);
     expect(await database.makeVisible()).toBe(true);
     const window = { fromMs: topMs - hour, toMs: topMs };
-    expect(await database.totalSamples({ selector: everything, window })).toBe(1);
+    expect(await database.totalSamples({ selectors: [everything], window })).toBe(1);
     expect(await database.resetCache()).toBe(true);
   });
 
@@ -102,6 +102,22 @@ describe.each(vmVersions)('what a site says of itself, %s', (version) => {
       .poll(seen, { timeout: 30_000 })
       .toMatchObject({ small_timestamp: 2, rows_invalid: 1 });
   });
+});
+
+test.each([
+  ['0', undefined],
+  ['12h', 12 * hour],
+  ['1M', 31 * 24 * hour],
+])('a limit to the age of what is accepted, as newer versions name it: %s', async (age, ms) => {
+  const url = await serve((request, response) => {
+    const page = `flag{name="retentionPeriod", value="1y", is_set="true"} 1\nflag{name="maxBackfillAge", value="${age}", is_set="true"} 1\n`;
+    const answer =
+      '{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}';
+    response.end(request.url?.startsWith('/metrics') ? page : answer);
+  });
+  const seen = await client(url).observe();
+  expect(seen).toMatchObject({ retentionMs: 365 * 24 * hour });
+  expect(seen.maxBackfillAgeMs).toBe(ms);
 });
 
 test('a page of some other program says nothing about the database', async () => {

@@ -7,7 +7,7 @@ import { serve } from './http-server.ts';
 import { client, errorOf, everything, hour, load, minute, topMs } from './support.ts';
 
 const window = { fromMs: topMs - hour, toMs: topMs };
-const request = { selector: everything, window };
+const request = { selectors: [everything], window };
 const line = (at: number) =>
   `{"metric":{"__name__":"m","n":"${at}"},"values":[${new Array(1_000).fill(1)}],"timestamps":[${Array.from({ length: 1_000 }, (_, index) => window.fromMs + 1 + index)}]}\n`;
 
@@ -45,6 +45,11 @@ const answerAfter =
 describe.each([
   ['lines', copyLines],
   ['native blocks', copyNative],
+  [
+    'missing samples',
+    (...[source, destination, request]: Parameters<typeof copyLines>) =>
+      copyMissing(source, destination, new Map(), 0, request),
+  ],
 ] as const)('%s', (_, copy) => {
   test.each([
     [0, 400, 'final'],
@@ -160,6 +165,41 @@ describe.each([
     await source.left;
   });
 
+  test('no byte is sent before whoever counts the bytes has let it go', async () => {
+    const source = await serve((request, response) => {
+      request.resume();
+      for (let at = 0; at < 200; at++) response.write(line(at));
+      response.end();
+    });
+    let allowed = 0;
+    let seen = 0;
+    const tooEarly: number[] = [];
+    const destination = await serve((request, response) => {
+      request.on('data', (part: Buffer) => {
+        seen += part.length;
+        if (seen > allowed) tooEarly.push(seen - allowed);
+      });
+      request.once('end', () => response.writeHead(204).end());
+    });
+    let waiting = 0;
+    const moved = await copy(client(source).endpoint, client(destination).endpoint, {
+      ...request,
+      onBytes: async (bytes) => {
+        waiting += 1;
+        expect(waiting).toBe(1);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        waiting -= 1;
+        allowed += bytes;
+      },
+    });
+    expect(tooEarly).toEqual([]);
+    expect(seen).toBe(allowed);
+    expect(moved.bytes).toBe(seen);
+    expect(seen).toBe(
+      Array.from({ length: 200 }, (_, at) => line(at).length).reduce((a, b) => a + b),
+    );
+  });
+
   test('a destination that does not read holds the source back', async () => {
     const source = await endlessSource();
     const destination = await serve((request) => void request.pause());
@@ -232,10 +272,10 @@ test('the connection of a failed copy does not spoil the next one', async () => 
     await errorOf(
       copyLines(source.endpoint, destination.endpoint, { ...request, signal: stop.signal }),
     );
-    const bad = { ...request, selector: '{nothing' };
+    const bad = { ...request, selectors: ['{nothing'] };
     await errorOf(copyLines(source.endpoint, destination.endpoint, bad));
   }
   await copyLines(source.endpoint, destination.endpoint, request);
   await vm.flush();
-  expect(await destination.totalSamples({ selector: everything, window })).toBe(120);
+  expect(await destination.totalSamples(request)).toBe(120);
 });

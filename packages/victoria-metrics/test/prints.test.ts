@@ -2,8 +2,7 @@ import { type Labels, seriesKey } from '@vm-sync/core';
 import { type Series, startVictoriaMetrics, type VmServer, vmVersions } from '@vm-sync/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { SeriesPrint } from '../src/index.ts';
-import { client, hour, load, minute, topMs } from './support.ts';
+import { client, hour, load, minute, printsOf, topMs } from './support.ts';
 
 const stepMs = 5 * minute;
 const slotMs = 15_000;
@@ -62,7 +61,7 @@ const fixtures = [
   seriesAt('b', lostB),
 ];
 
-const printOf = (prints: Map<string, SeriesPrint>, labels: Labels): SeriesPrint => {
+const printOf = <T>(prints: Map<string, T>, labels: Labels): T => {
   const found = prints.get(seriesKey(labels));
   if (!found) throw new Error(`no print of ${seriesKey(labels)}`);
   return found;
@@ -84,7 +83,7 @@ describe('prints', () => {
     const server = () => servers[vmVersions.indexOf(version)] as VmServer;
 
     test.each([slotMs, minute, 1_000])('agree with the samples, slots of %i ms', async (slot) => {
-      const prints = await client(server().url).prints({ ...request, slotMs: slot });
+      const prints = await printsOf(client(server().url), { ...request, slotMs: slot });
       for (const series of fixtures) {
         const expected = reference(series, slot);
         const { occupied, print } = printOf(prints, series.labels);
@@ -95,7 +94,7 @@ describe('prints', () => {
     });
 
     test('differ where equal numbers of different samples are left', async () => {
-      const prints = await client(server().url).prints({ ...request, slotMs });
+      const prints = await printsOf(client(server().url), { ...request, slotMs });
       const a = printOf(prints, seriesAt('a', []).labels);
       const same = printOf(prints, seriesAt('same as a', []).labels);
       const b = printOf(prints, seriesAt('b', []).labels);
@@ -116,7 +115,7 @@ describe('prints', () => {
       });
       const plain = one(lostA);
       await load(vm, [one(lostB, 'count_over_time'), one(lostB, 'sum_over_time'), plain]);
-      const prints = await client(vm.url).prints({
+      const prints = await printsOf(client(vm.url), {
         ...request,
         selector: '{__name__="rolled"}',
         slotMs,
@@ -132,7 +131,7 @@ describe('prints', () => {
 
   test('both versions give the same digits', async () => {
     const [oldest, newest] = await Promise.all(
-      servers.map((vm) => client(vm.url).prints({ ...request, slotMs })),
+      servers.map((vm) => printsOf(client(vm.url), { ...request, slotMs })),
     );
     expect(newest).toEqual(oldest);
   });

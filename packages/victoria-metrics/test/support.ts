@@ -1,4 +1,4 @@
-import { VmSyncError, type Window } from '@vm-sync/core';
+import { seriesKey, VmSyncError, type Window } from '@vm-sync/core';
 import type { Series, VmServer, VmVersion } from '@vm-sync/testkit';
 import { vmVersions } from '@vm-sync/testkit';
 import { onTestFinished } from 'vitest';
@@ -47,6 +47,20 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
   return all;
+}
+
+/** Prints by series key, as plain numbers. */
+export async function printsOf(
+  database: VictoriaMetrics,
+  request: Parameters<VictoriaMetrics['prints']>[0],
+): Promise<Map<string, { occupied: number[]; print: number[] }>> {
+  const all = await collect(database.prints(request));
+  return new Map(
+    all.map(({ labels, occupied, print }) => [
+      seriesKey(labels),
+      { occupied: [...occupied], print: [...print] },
+    ]),
+  );
 }
 
 export type Tallies = Map<string, number[]>;

@@ -8,7 +8,17 @@ import {
 } from '@vm-sync/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { client, collect, countsOf, hour, load, minute, talliesBy, topMs } from './support.ts';
+import {
+  client,
+  collect,
+  countsOf,
+  hour,
+  load,
+  minute,
+  printsOf,
+  talliesBy,
+  topMs,
+} from './support.ts';
 
 const stepMs = 5 * minute;
 const window = { fromMs: topMs - hour, toMs: topMs };
@@ -87,7 +97,9 @@ describe.each(vmVersions)('counts, %s', (version) => {
     expect(new Map([...rows].map(([key, times]) => [key, [...times]]))).toEqual(
       new Map(inside.map(({ labels, timestamps }) => [seriesKey(labels), timestamps])),
     );
-    expect(await database.totalSamples(request)).toBe(inside.length);
+    expect(await database.totalSamples({ selectors: [request.selector], window })).toBe(
+      inside.length,
+    );
   });
 
   test('neighbouring windows count every sample once', async () => {
@@ -96,11 +108,11 @@ describe.each(vmVersions)('counts, %s', (version) => {
     let inParts = 0;
     for (let fromMs = window.fromMs; fromMs < window.toMs; fromMs += stepMs) {
       inParts += await database.totalSamples({
-        selector,
+        selectors: [selector],
         window: { fromMs, toMs: fromMs + stepMs },
       });
     }
-    expect(inParts).toBe(await database.totalSamples({ selector, window }));
+    expect(inParts).toBe(await database.totalSamples({ selectors: [selector], window }));
     const all = raggedSeries.flatMap((series) => countsOf(series, window, stepMs));
     expect(inParts).toBe(all.reduce((sum, count) => sum + count, 0));
   });
@@ -112,10 +124,10 @@ describe.each(vmVersions)('counts, %s', (version) => {
     };
     const database = client(vm.url);
     expect(await collect(database.tally({ ...request, stepMs }))).toEqual([]);
-    expect(await database.totalSamples(request)).toBe(0);
     const rows = { selectors: [request.selector], window: request.window };
+    expect(await database.totalSamples(rows)).toBe(0);
     expect(await database.counts(rows)).toEqual(new Map());
-    expect(await database.prints({ ...request, stepMs, slotMs: 15_000 })).toEqual(new Map());
+    expect(await collect(database.prints({ ...request, stepMs, slotMs: 15_000 }))).toEqual([]);
     expect(
       await database.timestamps({ selectors: [request.selector], window: request.window }),
     ).toEqual(new Map());
@@ -137,12 +149,40 @@ describe.each(vmVersions)('counts, %s', (version) => {
     expect(found).toEqual(expected);
   });
 
+  test('totals of any number of selectors, each summed by itself', async () => {
+    const database = client(vm.url);
+    const total = (...selectors: string[]) => database.totalSamples({ selectors, window });
+    const [edge, raggeds, regular] = await Promise.all(
+      ['edge', 'ragged', 'regular'].map((name) => total(`{__name__="${name}"}`)),
+    );
+    expect(regular).toBe(720);
+    expect(await total('{__name__="edge"}', '{__name__="nobody"}', '{__name__="ragged"}')).toBe(
+      (edge ?? 0) + (raggeds ?? 0),
+    );
+    expect(await total('{__name__="nobody"}', '{__name__="nothing"}')).toBe(0);
+    // More text than one query may have (16 KiB), so that it is asked in several.
+    const many = Array.from(
+      { length: 300 },
+      () => '{__name__="regular",instance!="no such thing"}',
+    );
+    expect(await total(...many)).toBe(300 * 720);
+    expect(await total('{only!=""}', '{__name__="regular"}')).toBe(721);
+  });
+
+  test('series with the same counts share them', async () => {
+    const request = { selector: '{__name__="regular"}', window, stepMs };
+    const tallied = await collect(client(vm.url).tally(request));
+    expect(tallied).toHaveLength(3);
+    expect(new Set(tallied.map(({ samples }) => samples)).size).toBe(1);
+    expect(new Set(tallied.map(({ metric }) => metric)).size).toBe(3);
+  });
+
   test('whoever stops listening in the middle leaves nothing behind', async () => {
     const database = client(vm.url);
     for (let round = 0; round < 20; round++) {
       for await (const _ of database.tally({ selector: '{__name__!=""}', window, stepMs })) break;
     }
-    expect(await database.totalSamples({ selector: '{__name__="regular"}', window })).toBe(720);
+    expect(await database.totalSamples({ selectors: ['{__name__="regular"}'], window })).toBe(720);
   });
 
   test('a window that is no whole number of buckets is refused, not miscounted', async () => {
@@ -152,7 +192,7 @@ describe.each(vmVersions)('counts, %s', (version) => {
       collect(database.tally({ selector: '{__name__!=""}', window: odd, stepMs })),
     ).rejects.toThrow(RangeError);
     await expect(
-      database.prints({ selector: '{__name__!=""}', window: odd, stepMs, slotMs: 15_000 }),
+      collect(database.prints({ selector: '{__name__!=""}', window: odd, stepMs, slotMs: 15_000 })),
     ).rejects.toThrow(RangeError);
   });
 });
@@ -173,9 +213,9 @@ describe.each(vmVersions)('counts with deduplication, %s', (version) => {
     const request = { selector: '{__name__="often"}', window, stepMs };
     const found = await talliesBy('instance', database, request);
     expect([...found.values()]).toEqual(series.map(() => new Array(12).fill(5)));
-    const prints = await database.prints({ ...request, slotMs: minute });
+    const prints = await printsOf(database, { ...request, slotMs: minute });
     for (const { labels } of series) {
-      expect([...(prints.get(seriesKey(labels))?.occupied ?? [])]).toEqual(new Array(12).fill(5));
+      expect(prints.get(seriesKey(labels))?.occupied).toEqual(new Array(12).fill(5));
     }
   });
 });

@@ -1,61 +1,125 @@
 import {
-  alignDownMs,
-  alignUpMs,
-  EMPTY_STATE,
-  makeWindow,
-  type SyncState,
-  settledThroughMs,
+  type BackfillChange,
+  type BackfillForecast,
+  BackfillRefusedError,
+  directionOf,
+  formatDirection,
+  formatDuration,
+  formatProgress,
+  formatShare,
+  formatWindow,
+  readBackfillWish,
   type Window,
 } from '@vm-sync/core';
+import { askForBackfill, askToChange, type BackfillProgress, loadProgress } from '@vm-sync/queue';
 import type { Config } from '@vm-sync/runtime';
-import { requestBackfillCheck } from '@vm-sync/scheduler';
-import { complain, EXIT, type ExitCode, print } from '../output.ts';
+import { forecastBackfill } from '../forecast-backfill.ts';
+import { complain, EXIT, type ExitCode, number, print, printJson } from '../output.ts';
 import { withRedis } from '../redis.ts';
-import { compareNow, describePlan } from './check.ts';
 
 interface Options {
   readonly from: string;
   readonly to: string;
+  readonly match: readonly string[];
   readonly dryRun?: boolean;
+  readonly json?: boolean;
 }
 
-/** Has a range of time proven and repaired by the scheduler; the regular repairs go first, being newer. */
-export async function backfill(config: Config, options: Options): Promise<ExitCode> {
-  const range = readRange(config, options, Date.now());
-  if (typeof range === 'string') {
-    complain(range);
+/** Has a range of time proven and repaired by the scheduler; or says, as a dry run, what that would copy. */
+export const backfill = (config: Config, options: Options): Promise<ExitCode> =>
+  refusing(async () => {
+    const grid = { nowMs: Date.now(), settleMs: config.settleMs, stepMs: config.queryStepMs };
+    const range = readBackfillWish(options, grid);
+    if (options.dryRun) {
+      const forecast = await forecastBackfill(config, range);
+      if (options.json) printJson(forecast);
+      else print(describeForecast(forecast));
+      return forecast.samples > 0 ? EXIT.found : EXIT.fine;
+    }
+    return withRedis(config, async ({ checks, store }) => {
+      const asked = await askForBackfill({ store, checks }, range, grid);
+      if (options.json) printJson(asked);
+      else {
+        const what = [formatWindow(asked.window), ...asked.match].join(' ');
+        print(`backfill ${asked.id} asked for: ${what}`);
+        print('vm-sync backfill list and the status page show how it goes');
+      }
+      return EXIT.fine;
+    });
+  });
+
+/** Whatever is wrong with a wish is said in a sentence, by the option's name. */
+async function refusing(act: () => Promise<ExitCode>): Promise<ExitCode> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof BackfillRefusedError)) throw error;
+    complain(error.field === undefined ? error.message : `--${error.message}`);
     return EXIT.unknown;
   }
-  if (options.dryRun) return describePlan(await compareNow(config, dueOnly(range)), false);
-  return withRedis(config, async ({ checks, store }) => {
-    const status = await store.loadStatus();
-    if (!status || status.state.activeSite === 'unknown') {
-      complain('the scheduler knows no direction yet: vm-sync status says why');
-      return EXIT.unknown;
-    }
-    const id = await requestBackfillCheck(checks, range);
-    print(`asked for (job ${id} in queue checks); vm-sync status and the board show how it goes`);
+}
+
+/** A forecast is to be read at a glance; `--json` has every window. */
+const WINDOWS_SHOWN = 10;
+
+function describeForecast(forecast: BackfillForecast): string {
+  const { direction, window, match, lacking, samples, atLeast } = forecast;
+  const head = `dry run, ${formatDirection(direction)}: ${[formatWindow(window), ...match].join(' ')}`;
+  if (samples === 0) {
+    const how = forecast.byCountsOnly
+      ? 'nothing is missing by counts; a backfill compares the rest of it exactly'
+      : 'nothing is missing';
+    return `${head}\n${how}`;
+  }
+  const least = atLeast ? 'at least ' : '';
+  const takes = forecast.takesMs === null ? 'unknown' : `about ${formatDuration(forecast.takesMs)}`;
+  return [
+    head,
+    `${least}${number(samples)} samples of up to ${number(forecast.series)} series are missing on ${direction.destination}, in ${number(lacking.length)} windows (${number(forecast.chunks)} chunks)`,
+    ...windowLines(lacking),
+    `bytes: about ${number(forecast.bytes)} (${forecast.bytesBasis})`,
+    `time: ${takes} (${forecast.timeBasis})`,
+  ].join('\n');
+}
+
+function windowLines(windows: readonly Window[]): string[] {
+  const lines = windows.slice(0, WINDOWS_SHOWN).map((window) => `  ${formatWindow(window)}`);
+  const more = windows.length - WINDOWS_SHOWN;
+  return more > 0 ? [...lines, `  and ${number(more)} more`] : lines;
+}
+
+/** The backfills that are remembered, the last one first. */
+export const listBackfills = (config: Config, { json }: { json?: boolean }): Promise<ExitCode> =>
+  withRedis(config, async ({ store }) => {
+    const { backfills } = await loadProgress(store, await store.loadState(), Date.now());
+    if (json) printJson({ backfills });
+    else if (backfills.length === 0) print('no backfill has been asked for');
+    else for (const one of backfills) print(describeBackfill(one));
     return EXIT.fine;
   });
-}
 
-/** The range on whole buckets, or the sentence that says what is wrong with it. */
-function readRange(config: Config, { from, to }: Options, nowMs: number): Window | string {
-  const [fromMs, toMs] = [Date.parse(from), Date.parse(to)];
-  const example = 'expected a time such as 2026-11-01T00:00:00Z';
-  if (Number.isNaN(fromMs)) return `--from: ${example}, got ${JSON.stringify(from)}`;
-  if (Number.isNaN(toMs)) return `--to: ${example}, got ${JSON.stringify(to)}`;
-  if (fromMs >= toMs) return '--from: must be earlier than --to';
-  const horizonMs = settledThroughMs(nowMs, config.settleMs, config.queryStepMs);
-  if (toMs > nowMs) return '--to: lies in the future';
-  if (alignUpMs(toMs, config.queryStepMs) > horizonMs) {
-    return `--to: samples younger than SETTLE_SECONDS are still in flight; at the latest ${new Date(horizonMs).toISOString()}`;
+function describeBackfill({ backfill, share, progress, waits }: BackfillProgress): string {
+  const { id, state, direction, window, match, samplesRepaired } = backfill;
+  const range = [formatDirection(directionOf(direction)), formatWindow(window), ...match].join(' ');
+  const lines = [`${id}  ${state}  ${range}`];
+  if (state !== 'done') {
+    lines.push(
+      `  ${formatShare(share.provenOrRepaired)} proven or repaired, ${formatShare(share.proven)} proven`,
+    );
   }
-  return makeWindow(alignDownMs(fromMs, config.queryStepMs), alignUpMs(toMs, config.queryStepMs));
+  if (progress) lines.push(`  ${formatProgress(progress)}`);
+  if (waits !== null) lines.push(`  ${waits}`);
+  lines.push(`  ${number(samplesRepaired)} samples repaired`);
+  return lines.join('\n');
 }
 
-/** A state in which nothing but this range is due. */
-function dueOnly(range: Window): SyncState {
-  const mark = { sinceMs: range.fromMs, throughMs: Date.now(), unproven: [range] };
-  return { ...EMPTY_STATE, marks: { 'primary-to-dr': mark, 'dr-to-primary': mark } };
-}
+export const changeBackfill =
+  (change: BackfillChange) =>
+  (config: Config, _: unknown, [id = '']: readonly string[]): Promise<ExitCode> =>
+    refusing(() =>
+      withRedis(config, async ({ checks, store }) => {
+        await askToChange({ store, checks }, id, change);
+        print(`asked to ${change} backfill ${id}; vm-sync backfill list shows when it is`);
+        return EXIT.fine;
+      }),
+    );

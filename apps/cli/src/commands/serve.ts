@@ -1,10 +1,16 @@
 import { startDashboard } from '@vm-sync/dashboard';
-import { type Config, createLogger, secretsOf } from '@vm-sync/runtime';
+import { type Config, createLogger, type Logger, secretsOf } from '@vm-sync/runtime';
 import { startScheduler } from '@vm-sync/scheduler';
 import { startWorker } from '@vm-sync/worker';
+import { forecastBackfill } from '../forecast-backfill.ts';
 import { EXIT, type ExitCode } from '../output.ts';
 
-const PROCESSES = { scheduler: startScheduler, worker: startWorker, dashboard: startDashboard };
+const PROCESSES = {
+  scheduler: startScheduler,
+  worker: startWorker,
+  dashboard: (config: Config, log: Logger) =>
+    startDashboard(config, log, (range) => forecastBackfill(config, range)),
+};
 
 type ProcessName = keyof typeof PROCESSES;
 

@@ -1,14 +1,18 @@
-import { readiness } from '@vm-sync/queue';
+import { shownPace } from '@vm-sync/core';
+import { loadProgress, readiness } from '@vm-sync/queue';
 import type { Context } from '../context.ts';
 import type { Handler } from '../http/serve.ts';
 
-/** The last check's status (nothing of it before the first), and what may be said of READY now. */
+/** The last check's status (nothing of it before the first), what may be said of READY now, and what is under way. */
 export const showStatus =
-  ({ store }: Context): Handler =>
+  ({ config, store, paces }: Context): Handler =>
   async () => {
     const status = await store.loadStatus();
     const nowMs = Date.now();
     const { ready, reasons } = readiness(status, undefined, nowMs);
     const stale = status === undefined || nowMs > status.validUntilMs;
-    return { status: 200, body: { ...status, readiness: { ready, reasons, stale } } };
+    const progress = await loadProgress(store, await store.loadState(), nowMs);
+    const pace = shownPace(await paces.current(config.paceLimits));
+    const body = { ...status, readiness: { ready, reasons, stale }, pace, ...progress };
+    return { status: 200, body };
   };

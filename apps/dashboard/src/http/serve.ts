@@ -1,12 +1,14 @@
-import type { Request, RequestHandler } from 'express';
+import express, { type Request, type RequestHandler } from 'express';
 
 /** What a handler is given of a request. */
 interface PlainRequest {
   readonly params: Readonly<Record<string, string>>;
+  /** What a write carries as JSON or as a form; undefined without any. To be parsed by the handler. */
+  readonly body: unknown;
 }
 
 /** What it gives back: an object is sent as JSON, text as the named type. */
-interface Answer {
+export interface Answer {
   readonly status: number;
   readonly body: string | object;
   /** Of a text; plain when absent. */
@@ -27,11 +29,20 @@ export interface Route {
 export const serve =
   (handle: Handler): RequestHandler =>
   async (request, response) => {
-    const { status, body, type } = await handle({ params: paramsOf(request) });
+    const { status, body, type } = await handle({ params: paramsOf(request), body: request.body });
     response.status(status).set('cache-control', 'no-store');
     if (typeof body === 'string') response.type(type ?? 'text/plain').send(body);
     else response.json(body);
   };
+
+/** Larger than any wish, and small enough to be nobody's burden. */
+const BODY_MOST = '64kb';
+
+/** Reads JSON and forms. */
+export const bodyParsers = (): RequestHandler[] => [
+  express.json({ limit: BODY_MOST }),
+  express.urlencoded({ extended: false, limit: BODY_MOST }),
+];
 
 const paramsOf = (request: Request): Record<string, string> =>
   Object.fromEntries(Object.entries(request.params).map(([name, value]) => [name, String(value)]));

@@ -1,25 +1,40 @@
-import { formatDirection } from '@vm-sync/core';
+import {
+  formatDirection,
+  formatDuration,
+  formatShare,
+  type Progress,
+  type ShownPace,
+} from '@vm-sync/core';
 import type { RunRecord } from '@vm-sync/queue';
 import type { ChunkStates, OpenRun, Overview } from '../overview.ts';
 import { type Html, html, type Part } from './html.ts';
-import { badge, card, facts, nothing } from './parts.ts';
+import { badge, card, detail, facts, nothing } from './parts.ts';
 import { ago, bytesText, countText, spanText } from './text.ts';
 
 /** The repair that is under way. */
-export function repairSection({ openRuns, repairsPaused, nowMs }: Overview): Html {
+export function repairSection({ openRuns, repairsPaused, pace, nowMs }: Overview): Html {
   const paused =
     repairsPaused &&
     html`<p>${badge('busy', 'paused')} No worker takes a chunk until repairs are resumed.</p>`;
   if (openRuns.length === 0) {
-    return card('Repair', [paused, nothing('Nothing to repair: no run is open.')]);
+    return card('Repair', [paused, stoppedBy(pace), nothing('Nothing to repair: no run is open.')]);
   }
-  return card('Repair', [paused, openRuns.map((open) => openRun(open, nowMs))]);
+  const slowness = stoppedBy(pace) ?? slowedBy(pace);
+  return card('Repair', [paused, slowness, openRuns.map((open) => openRun(open, nowMs))]);
 }
 
-function openRun({ run, chunks }: OpenRun, nowMs: number): Html {
-  return html`<p class="big">${formatDirection(run.direction)}</p>
-${chunks && progressBar(chunks)}
+const stoppedBy = ({ stopped, reason }: ShownPace): Html | undefined =>
+  stopped ? html`<p>${badge('bad', 'stopped')} ${reason ?? ''}</p>` : undefined;
+
+const slowedBy = ({ reason }: ShownPace): Html | undefined =>
+  reason === null ? undefined : html`<p>${badge('busy', 'slowed')} ${reason}</p>`;
+
+function openRun({ run, progress, chunks }: OpenRun, nowMs: number): Html {
+  const ofBackfill = run.backfillId !== null && html` <span class="muted">backfill</span>`;
+  return html`<p class="big">${formatDirection(run.direction)}${ofBackfill}</p>
+${progressBar(progress)}
 ${facts([
+  ['Done', html`${formatShare(progress.share)}, ${timeLeft(progress)}${detail(progress.basis)}`],
   ['Chunks', chunks ? chunksText(chunks) : `${countText(run.chunks)}, being settled`],
   ['Planned', `${countText(run.samplesPlanned)} samples of ${countText(run.series)} series`],
   ['Begun', ago(run.createdMs, nowMs)],
@@ -33,10 +48,11 @@ const chunksText = (chunks: ChunkStates): string =>
     .map((state) => `${countText(chunks[state])} ${state}`)
     .join(' · ');
 
-function progressBar(chunks: ChunkStates): Html {
-  const total = STATES.reduce((sum, state) => sum + chunks[state], 0);
-  return html`<progress max="${total}" value="${chunks.done}">${chunks.done} of ${total}</progress>`;
-}
+const timeLeft = ({ leftMs }: Progress): string =>
+  leftMs === null ? 'time left unknown' : `${formatDuration(leftMs)} left`;
+
+export const progressBar = ({ share }: { readonly share: number }): Html =>
+  html`<progress max="1" value="${share}">${formatShare(share)}</progress>`;
 
 export function runsSection({ runs, nowMs }: Overview): Html {
   if (runs.length === 0) {
@@ -49,6 +65,8 @@ export function runsSection({ runs, nowMs }: Overview): Html {
 
 const RUN_BADGES = {
   open: badge('busy', 'open'),
+  paused: badge('idle', 'paused'),
+  cancelled: badge('idle', 'cancelled'),
   settled: badge('good', 'settled'),
   superseded: badge('idle', 'superseded'),
 } as const;

@@ -1,9 +1,11 @@
 import type { Overview } from '../overview.ts';
+import { backfillSection } from './backfill-section.ts';
 import { eventsSection, failedSection } from './history-sections.ts';
 import { html } from './html.ts';
 import { repairSection, runsSection } from './run-sections.ts';
 import { shell } from './shell.ts';
 import { checkSection, directionSection, sitesSection, throughSection } from './status-sections.ts';
+import { beyondSection, stuckSection } from './unrepaired-sections.ts';
 import { verdictSection, verdictWord } from './verdict.ts';
 
 /** The status page: the one sentence first, then what it rests on, then what happened. */
@@ -20,6 +22,9 @@ ${checkSection(overview)}
 ${repairSection(overview)}
 </div>
 ${failedSection(overview)}
+${stuckSection(overview)}
+${beyondSection(overview)}
+${backfillSection(overview)}
 ${runsSection(overview)}
 ${eventsSection(overview)}
 </main>`,

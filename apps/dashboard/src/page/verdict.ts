@@ -1,3 +1,4 @@
+import { directionKey } from '@vm-sync/core';
 import { directionOf, type Overview } from '../overview.ts';
 import { type Html, html, type Part } from './html.ts';
 import { ago } from './text.ts';
@@ -29,7 +30,10 @@ function proof({ status, nowMs }: Overview): Part {
   if (!direction) return undefined;
   const { source, destination } = direction;
   const checks = status.state.consecutiveClean;
-  return html`<p>${destination} holds everything that ${source} has: ${checks} clean check${checks === 1 ? '' : 's'} in a row, the last ${ago(status.atMs, nowMs)}.</p>`;
+  const key = directionKey(direction);
+  const beyond = status.state.beyondRepair.filter((one) => one.direction === key).length;
+  const except = beyond > 0 && ', except what is beyond repair';
+  return html`<p>${destination} holds everything that ${source} has${except}: ${checks} clean check${checks === 1 ? '' : 's'} in a row, the last ${ago(status.atMs, nowMs)}.</p>`;
 }
 
 function reasons({ readiness, status }: Overview): Html {

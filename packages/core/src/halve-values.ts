@@ -1,4 +1,4 @@
-import { escapeRegex, type Matcher } from '@vm-sync/core';
+import { escapeRegex, type Matcher } from './selector.ts';
 
 /** How far from the end of the values a telling character is looked for. */
 const PLACES = 48;

@@ -1,7 +1,6 @@
-import { meets } from '@vm-sync/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { halvingMatcher } from '../src/halve-values.ts';
+import { halvingMatcher, meets } from '../src/index.ts';
 
 const value = fc.string({ unit: 'grapheme', minLength: 0, maxLength: 12 });
 

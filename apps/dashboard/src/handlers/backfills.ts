@@ -1,0 +1,84 @@
+import {
+  type BackfillChange,
+  BackfillRefusedError,
+  errorText,
+  readBackfillWish,
+  VmSyncError,
+} from '@vm-sync/core';
+import { askForBackfill, askToChange, BackfillRequest, loadProgress } from '@vm-sync/queue';
+import type { Context } from '../context.ts';
+import type { Answer, Handler } from '../http/serve.ts';
+import { operator } from '../operator.ts';
+
+/** The backfills that are remembered, the last one first, and how far they are. */
+export const listBackfills =
+  ({ store }: Context): Handler =>
+  async () => {
+    const { backfills } = await loadProgress(store, await store.loadState(), Date.now());
+    return { status: 200, body: { backfills } };
+  };
+
+/** Asks for a backfill, or says as a dry run what it would copy. */
+export const startBackfill = (context: Context): Handler => {
+  const dryRun = oneAtATime(context.forecast);
+  return ({ body }) =>
+    refusing(async () => {
+      const { config, log, store, queues } = context;
+      const wish = BackfillRequest.safeParse(body ?? {});
+      if (!wish.success) {
+        return refusal(
+          400,
+          'expected from, to, and if need be match and dryRun, as JSON or a form',
+        );
+      }
+      const grid = { nowMs: Date.now(), settleMs: config.settleMs, stepMs: config.queryStepMs };
+      const range = readBackfillWish(wish.data, grid);
+      if (wish.data.dryRun) return await dryRun(range);
+      const asked = await askForBackfill({ store, checks: queues.checks }, range, grid);
+      log.info({ who: operator(config), backfillId: asked.id }, 'backfill asked for');
+      return { status: 202, body: asked };
+    });
+};
+
+export const changeBackfill =
+  ({ config, log, store, queues }: Context, change: BackfillChange): Handler =>
+  ({ params }) =>
+    refusing(async () => {
+      const id = params['id'] ?? '';
+      const state = await store.loadState();
+      if (!state?.backfills.some((one) => one.id === id)) {
+        return refusal(404, 'there is no such backfill, or it ended too long ago to be remembered');
+      }
+      await askToChange({ store, checks: queues.checks }, id, change);
+      log.info({ who: operator(config), backfillId: id, change }, 'change of a backfill asked for');
+      return { status: 202, body: { id, change } };
+    });
+
+const refusal = (status: number, error: string): Answer => ({ status, body: { error } });
+
+/** A wish that makes no sense is a bad request; one that cannot be fulfilled now is in conflict with how things stand. */
+async function refusing(act: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof BackfillRefusedError)) throw error;
+    return refusal(error.field === undefined ? 409 : 400, error.message);
+  }
+}
+
+/** A dry run asks both databases a lot: a second one waits for a person to ask again. */
+function oneAtATime(forecast: Context['forecast']) {
+  let isBusy = false;
+  return async (...[range]: Parameters<typeof forecast>): Promise<Answer> => {
+    if (isBusy) return refusal(409, 'another dry run is under way: ask again when it has ended');
+    isBusy = true;
+    try {
+      return { status: 200, body: await forecast(range) };
+    } catch (error) {
+      if (!(error instanceof VmSyncError) || error instanceof BackfillRefusedError) throw error;
+      return refusal(503, errorText(error));
+    } finally {
+      isBusy = false;
+    }
+  };
+}
