@@ -188,7 +188,7 @@ install_dependencies() {
 run_tests() {
   need_node
   need_packages victoria-metrics:victoria-metrics vmauth:victoria-metrics redis-server:redis-server \
-    dnsmasq:dnsmasq-base chromium:chromium openssl:openssl
+    dnsmasq:dnsmasq-base chromium:chromium openssl:openssl curl:curl
   need_new_vm
   install_dependencies
   run_pnpm run check

@@ -19,6 +19,31 @@ test.concurrent('Redis wiped in the middle of a run: the schedule comes back, no
   expect(await stack.compareRaw()).toEqual(noDifference);
 });
 
+test.concurrent('Redis wiped in the middle of a run and of a check: nothing is planned by what was read before', async () => {
+  const { all, left } = recentLoss();
+  await using stack = await startStack({ dr: { proxy: true } });
+  const { proxy: sites } = stack.dr;
+  await using proxy = await startSlowProxy(sites.url, 5_000);
+  await stack.fill({ primary: all, dr: left });
+  stack.watchReady();
+  const up = stack.spawn('up', { REMOTE_VM_URL: proxy.url });
+  await until('a chunk that is being copied', () => proxy.imported > 0, { everyMs: 10 });
+  // A check has read what it remembers and waits for the site; then it asks what is being copied.
+  sites.setFault({ kind: 'delay', path: '/metrics', ms: 2_000 });
+  const before = sites.requests.length;
+  await until(
+    'a check that waits',
+    () =>
+      sites.requests.slice(before).some(({ path, status }) => path === '/metrics' && status === 0),
+    { everyMs: 10 },
+  );
+  await stack.redis.flushAll();
+  sites.setFault(null);
+  await up.untilLog(/Redis has been wiped/);
+  await stack.untilReady();
+  expect(await stack.compareRaw()).toEqual(noDifference);
+});
+
 test.concurrent('Redis wiped in the middle of a check', async () => {
   const { all } = recentLoss();
   await using stack = await startStack({ dr: { proxy: true } });

@@ -33,7 +33,12 @@ export async function runCheck(
   const { state: remembered, redisWasWiped } = await memory.load();
   const before = redisWasWiped ? withLostRepairs(remembered, Date.now()) : remembered;
   if (redisWasWiped) log.warn('Redis has been wiped; work in progress is planned again');
-  const beginning = new Beginning(context, job);
+  const calledOff = new AbortController();
+  const assertNotWiped = async () => {
+    if (await memory.wasWipedSince()) calledOff.abort(new WipedError());
+    calledOff.signal.throwIfAborted();
+  };
+  const beginning = new Beginning(context, job, assertNotWiped);
   let failed = new FailedChunks(NO_WORK);
   const result = await checkGaps(
     {
@@ -42,6 +47,8 @@ export async function runCheck(
       now: Date.now,
       setAside: async (direction) => {
         beginning.work = await runs.openWork(direction);
+        // Otherwise nothing would seem to be under way, while a worker goes on copying.
+        await assertNotWiped();
         failed = new FailedChunks(beginning.work);
         if (redisWasWiped) {
           await wait(AFTER_WIPE_MS, undefined, { signal });
@@ -52,7 +59,7 @@ export async function runCheck(
       begin: (plan, state) => beginning.begin(plan, state),
       isAwaited: async () => (await checks.getWaitingCount()) > 0,
       limits: planLimits(await store.loadRates()),
-      signal,
+      signal: AbortSignal.any([signal, calledOff.signal]),
     },
     checkSettings(config),
     before,
@@ -72,6 +79,12 @@ export async function runCheck(
   return text;
 }
 
+/** Redis was wiped after a check had read from it: the check finds out nothing, and the next one begins anew. */
+class WipedError extends Error {
+  override name = 'WipedError';
+  override message = 'Redis was wiped in the middle of this check; the next one begins anew';
+}
+
 /** Makes runs of plans while the check goes on, without what a repair did not change the last time. */
 class Beginning {
   work: OpenWork = NO_WORK;
@@ -80,14 +93,16 @@ class Beginning {
   stuck: SyncState['stuck'] | undefined;
   readonly #context: SchedulerContext;
   readonly #job: Job;
+  readonly #assertNotWiped: () => Promise<void>;
 
-  constructor(context: SchedulerContext, job: Job) {
+  constructor(context: SchedulerContext, job: Job, assertNotWiped: () => Promise<void>) {
     this.#context = context;
     this.#job = job;
+    this.#assertNotWiped = assertNotWiped;
   }
 
   async begin(plan: Plan, state: SyncState): Promise<void> {
-    const { log, runs } = this.#context;
+    const { log, runs, store } = this.#context;
     if (plan.backfillId === null && this.work.inProgress) {
       await this.#job.log('chunks of an earlier run are still under way: nothing new is planned');
       return;
@@ -97,7 +112,15 @@ class Beginning {
     this.stuck = found.memory;
     this.events.push(...found.events);
     if (toRepair.length === 0) return;
+    await this.#assertNotWiped();
     const run = await runs.start({ ...plan, chunks: toRepair }, Date.now());
+    try {
+      await this.#assertNotWiped();
+    } catch (error) {
+      // Its chunks read this before they write anything.
+      await store.saveRun({ ...run, state: 'superseded' });
+      throw error;
+    }
     log.info({ runId: run.id }, `started ${describeRun(run)}`);
     await this.#job.log(`started ${describeRun(run)}`);
   }

@@ -74,7 +74,7 @@ const RETRY_AFTER_MOST_MS = 86_400_000;
 /**
  * Which failed chunks are worth another try without a person's word: those that rested long enough, those that lack
  * nothing any more (they only have to be looked at again), and all of them after their destination restarted. Chunks
- * that were copied and found short are otherwise left alone: trying them again would only hammer the destination.
+ * that were copied and found short rest for a day: trying them again before would only hammer the destination.
  */
 export function worthRetrying(
   failed: readonly Job[],
@@ -83,8 +83,10 @@ export function worthRetrying(
   return failed.filter((job) => {
     if (seen.restarted || seen.moot.includes(job)) return true;
     const tries = Math.max(0, job.attemptsStarted - (job.opts.attempts ?? 1));
-    const restMs = Math.min(RETRY_AFTER_MS * 2 ** tries, RETRY_AFTER_MOST_MS);
-    return !isShort(job) && seen.nowMs - (job.finishedOn ?? seen.nowMs) >= restMs;
+    const restMs = isShort(job)
+      ? RETRY_AFTER_MOST_MS
+      : Math.min(RETRY_AFTER_MS * 2 ** tries, RETRY_AFTER_MOST_MS);
+    return seen.nowMs - (job.finishedOn ?? seen.nowMs) >= restMs;
   });
 }
 

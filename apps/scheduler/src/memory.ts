@@ -36,6 +36,11 @@ export class Memory {
     return { state, redisWasWiped: this.#redisWasWiped };
   }
 
+  /** True when Redis is not the one any more that `load` last read from: what it says now does not fit to that. */
+  async wasWipedSince(): Promise<boolean> {
+    return (await this.#store.name()) !== this.#nameOfRedis;
+  }
+
   /** The file first: it is what outlives the other. */
   async save(state: SyncState): Promise<void> {
     await writeStateFile(this.#file, state);

@@ -22,7 +22,7 @@ import type { FlowProducer, Job, Queue } from 'bullmq';
 export interface OpenWork {
   /** True while regular chunks wait or are being copied: then nothing new is planned. */
   readonly inProgress: boolean;
-  /** Backfills of which chunks wait or are being copied, or are paused, and what these repair. */
+  /** Backfills of which chunks wait or are being copied, or are paused, and what these repair; also cancelled ones. */
   readonly backfilling: ReadonlyMap<string, readonly Window[]>;
   readonly failed: readonly Job[];
   /** What open runs repair. */
@@ -59,9 +59,18 @@ export class Runs {
     const failed: Job[] = [];
     const repairing: Window[] = [];
     const backfilling = new Map<string, readonly Window[]>();
+    const isBackfilling = (id: string, { windows }: RunRecord) =>
+      backfilling.set(id, [...(backfilling.get(id) ?? []), ...windows]);
     let inProgress = false;
-    for (const run of await this.#store.unfinishedRuns()) {
+    for (const run of await this.#store.unsettledRuns()) {
       const settle = await this.#checks.getJob(settleId(run.id));
+      if (run.state === 'cancelled') {
+        // A chunk that was being copied goes on to its end: until then nobody else copies the same.
+        if (!settle || run.backfillId === null) continue;
+        isBackfilling(run.backfillId, run);
+        repairing.push(...run.windows);
+        continue;
+      }
       if (!settle || directionKey(run.direction) !== directionKey(direction)) {
         await this.#store.saveRun({ ...run, state: 'superseded' });
         continue;
@@ -72,7 +81,7 @@ export class Runs {
       const { unprocessed = 0 } = await settle.getDependenciesCount({ unprocessed: true });
       if (unprocessed <= ofRun.length && (await settle.isWaitingChildren())) continue;
       if (run.backfillId === null) inProgress = true;
-      else backfilling.set(run.backfillId, run.windows);
+      else isBackfilling(run.backfillId, run);
     }
     return { inProgress, backfilling, failed, repairing };
   }

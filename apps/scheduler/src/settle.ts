@@ -43,9 +43,12 @@ export async function settleRun(
   const { direction, windows, backfillId } = run;
   const cancelled = run.state === 'cancelled';
   if (samples > 0 || !cancelled) {
-    const after = afterRun(state, { atMs, direction, windows, samples, bytes, backfillId });
-    const repaired = await repairedChunks(context, job);
-    await memory.save({ ...after, stuck: noteRepaired(after.stuck, direction, repaired, atMs) });
+    const { id } = run;
+    const after = afterRun(state, { id, atMs, direction, windows, samples, bytes, backfillId });
+    if (after !== state) {
+      const repaired = await repairedChunks(context, job);
+      await memory.save({ ...after, stuck: noteRepaired(after.stuck, direction, repaired, atMs) });
+    }
   }
   await store.saveRun({
     ...run,

@@ -140,9 +140,14 @@ export function whyUnchangeable(
 export interface BackfillFound {
   readonly id: string;
   readonly found: FoundWindows;
+  /** Why a database refuses to look at it, which asking again does not change; undefined where it was looked at. */
+  readonly refused?: string | undefined;
 }
 
-/** Takes what has been proven from the backfills of one direction; those with nothing left are done, which is told. */
+/**
+ * Takes what has been proven from the backfills of one direction. Those with nothing left are done, those that a
+ * database refuses are cancelled; either is told.
+ */
 export function proveBackfills(
   backfills: readonly Backfill[],
   direction: DirectionKey,
@@ -154,6 +159,12 @@ export function proveBackfills(
     const mine = shown.filter(({ id }) => id === backfill.id);
     if (backfill.direction !== direction || !isUnfinished(backfill) || mine.length === 0) {
       return backfill;
+    }
+    const refusal = mine.find(({ refused }) => refused !== undefined)?.refused;
+    if (refusal !== undefined) {
+      events.push({ kind: 'backfill-refused', id: backfill.id, reason: refusal });
+      const cancelled: Backfill = { ...backfill, state: 'cancelled', endedMs: atMs };
+      return cancelled;
     }
     const damaged = within(
       mine.flatMap(({ found }) => found.damaged),

@@ -76,6 +76,7 @@ export type SyncEvent =
       readonly window: Window;
       readonly match: readonly string[];
     }
+  | { readonly kind: 'backfill-refused'; readonly id: string; readonly reason: string }
   | {
       readonly kind: 'backfill-complete';
       readonly id: string;
@@ -180,6 +181,11 @@ export function tell(event: SyncEvent): Telling {
         `Backfill ${event.id} ${BACKFILL_WORDS[event.kind]}: ${where}, ${what}`,
       );
     }
+    case 'backfill-refused':
+      return logged(
+        'warn',
+        `Backfill ${event.id} cancelled, a database refuses to look at it: ${event.reason}`,
+      );
     case 'backfill-complete': {
       const what = `${count(event.samples)} samples repaired in ${formatDuration(event.tookMs)}`;
       return logged(

@@ -100,6 +100,7 @@ export interface FoundWindows {
 
 /** A run whose chunks are all done. */
 export interface SettledRun {
+  readonly id: string;
   readonly atMs: number;
   readonly direction: Direction;
   readonly windows: readonly Window[];

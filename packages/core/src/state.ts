@@ -57,6 +57,8 @@ export interface SyncState {
   readonly marks: Readonly<Record<DirectionKey, Mark | null>>;
   readonly history: Readonly<Record<DirectionKey, History | null>>;
   readonly recentRepairs: readonly RecentRepair[];
+  /** Ids of the last runs whose samples are counted, the newest last. */
+  readonly countedRuns: readonly string[];
   /** The unfinished ones, and the last that ended. */
   readonly backfills: readonly Backfill[];
   /** What was open when it became too old for any repair; oldest first in each direction. */
@@ -82,6 +84,7 @@ export const EMPTY_STATE: SyncState = {
   marks: { 'primary-to-dr': null, 'dr-to-primary': null },
   history: { 'primary-to-dr': null, 'dr-to-primary': null },
   recentRepairs: [],
+  countedRuns: [],
   backfills: [],
   beyondRepair: [],
   stuck: NOTHING_STUCK,
@@ -225,7 +228,7 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
     proven: subtractWindows(found.proven, unconfirmed(state, key, report.atMs)),
   });
   const forward = confirmed(report.forward);
-  const shown = report.backfills.map(({ id, found }) => ({ id, found: confirmed(found) }));
+  const shown = report.backfills.map((one) => ({ ...one, found: confirmed(one.found) }));
   const backfilled = afterBackfills(
     { ...state, marks: { ...state.marks, [key]: advance(markOf(state, key), horizonMs, forward) } },
     { key, atMs: report.atMs, history: withoutProven(report.history, forward.proven) },
@@ -395,8 +398,15 @@ function withdraw(state: SyncState, events: SyncEvent[]): Step {
   return { state: { ...state, failbackReady: false }, events };
 }
 
-/** What a settled run makes of the state. It moves no mark: only a later check proves. */
+/** Settling is tried again within seconds when it died; so many runs do not settle meanwhile. */
+const COUNTED_RUNS_KEPT = 50;
+
+/**
+ * What a settled run makes of the state. It moves no mark: only a later check proves. A run that is counted already
+ * changes nothing: its settling died between two places that it writes to.
+ */
 export function afterRun(state: SyncState, run: SettledRun): SyncState {
+  if (state.countedRuns.includes(run.id)) return state;
   const key = directionKey(run.direction);
   const repairs = run.windows.map((window) => ({
     direction: key,
@@ -408,6 +418,7 @@ export function afterRun(state: SyncState, run: SettledRun): SyncState {
     lastSyncMs: run.atMs,
     samplesSynced: state.samplesSynced + run.samples,
     recentRepairs: [...state.recentRepairs, ...repairs],
+    countedRuns: [...state.countedRuns, run.id].slice(-COUNTED_RUNS_KEPT),
     backfills: addToBackfill(state.backfills, run),
     episode: state.episode && {
       ...state.episode,

@@ -115,6 +115,16 @@ test('a check of the other direction, or of another backfill, proves nothing of 
   expect(proveBackfills([other], 'primary-to-dr', shown, 9_000).backfills).toEqual([other]);
 });
 
+test('what a database refuses to look at is cancelled, with the reason', () => {
+  const nothing = { proven: [], damaged: [] };
+  const shown = [{ id: open.id, found: nothing, refused: 'bad selector' }];
+  const refused = proveBackfills([open], 'primary-to-dr', shown, 9_000);
+  expect(refused.backfills[0]).toMatchObject({ state: 'cancelled', endedMs: 9_000 });
+  expect(refused.events).toEqual([
+    { kind: 'backfill-refused', id: open.id, reason: 'bad selector' },
+  ]);
+});
+
 test('what leaves the retention leaves the range; what is left can still be completed', () => {
   const at = (beforeMs: number, backfill: Backfill = open) =>
     giveUpBackfillsBefore([backfill], 'primary-to-dr', beforeMs, 9_000);

@@ -176,6 +176,7 @@ test('an episode is told at its first gap and at its end, with what was repaired
   const still = check(found.state, { nowMs: nowMs + 120_000, outcome: 'gaps', damaged: [lost] });
   expect(kinds(still)).toEqual([]);
   const run = {
+    id: 'r',
     atMs: nowMs + 130_000,
     direction: directionFrom('primary'),
     windows: [lost],
@@ -184,6 +185,8 @@ test('an episode is told at its first gap and at its end, with what was repaired
     backfillId: null,
   };
   const settled = afterRun(still.state, run);
+  // Its settling died before it was noted as settled, and is done again.
+  expect(afterRun(settled, { ...run, atMs: run.atMs + 5_000 })).toBe(settled);
   expect(settled).toMatchObject({ lastSyncMs: run.atMs, samplesSynced: 20, failbackReady: false });
   expect(settled.marks).toEqual(still.state.marks);
 
@@ -245,6 +248,7 @@ describe('a destination that restarts', () => {
   const repaired = (settledMs: number): SyncState => {
     const ready = cleanFor(EMPTY_STATE, 4, startMs, { started }).state;
     const run = {
+      id: 'r',
       atMs: settledMs,
       direction: directionFrom('primary'),
       windows: [window],
@@ -442,6 +446,7 @@ describe('a backfill', () => {
 
   test('what was repaired a moment ago is not proven yet, and its run adds to it', () => {
     const run = {
+      id: 'r',
       atMs: nowMs - 1_000,
       direction: directionFrom('primary'),
       windows: [makeWindow(window.fromMs, window.fromMs + stepMs)],
@@ -622,6 +627,7 @@ test('no history makes READY wrong, or tells a change twice', () => {
         } else if (one.kind === 'run') {
           const direction = directionFrom(state.activeSite === 'dr' ? 'dr' : 'primary');
           const run = {
+            id: `at ${nowMs}`,
             atMs: nowMs,
             direction,
             windows: [bucket(one.from)],
@@ -672,6 +678,7 @@ test('every event has one sentence; people are told of gaps, repairs and readine
       { kind: 'backfill-started', ...backfill },
       { kind: 'backfill-paused', ...backfill, match: ['{job="a"}'] },
       { kind: 'backfill-given-up', ...backfill },
+      { kind: 'backfill-refused', id: 'b1', reason: 'because' },
       { kind: 'backfill-complete', ...backfill, samples: 1_200, tookMs: 250_000 },
     ] as const
   ).map((event) => tell(event));
@@ -689,6 +696,7 @@ test('every event has one sentence; people are told of gaps, repairs and readine
       "Backfill b1 started: dr → primary, 1970-01-01T00:00:00Z – 02:00:00Z",
       "Backfill b1 paused: dr → primary, 1970-01-01T00:00:00Z – 02:00:00Z {job="a"}",
       "Backfill b1 given up, it is older than what both sites keep: dr → primary, 1970-01-01T00:00:00Z – 02:00:00Z",
+      "Backfill b1 cancelled, a database refuses to look at it: because",
       "Backfill b1 complete: 1970-01-01T00:00:00Z – 02:00:00Z is proven, 1,200 samples repaired in 4m 10s",
     ]
   `);

@@ -81,6 +81,7 @@ export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   marks: perDirection(mark),
   history: perDirection(history),
   recentRepairs: z.array(z.object({ direction: directionKey, window, settledMs: ms })),
+  countedRuns: z.array(z.string()).default([]),
   backfills: z.array(backfill).default([]),
   beyondRepair: z.array(beyondRepair).default([]),
   stuck: z.object({ attempted: z.array(attempt) }).default({ attempted: [] }),

@@ -98,9 +98,11 @@ export class Store {
     return runs;
   }
 
-  /** The runs that are open or paused, newest first, however old they are. */
-  async unfinishedRuns(): Promise<RunRecord[]> {
-    return (await this.allRuns()).filter(isUnfinishedRun);
+  /** The runs that are open or paused, and those that were cancelled and may still copy something; newest first, however old. */
+  async unsettledRuns(): Promise<RunRecord[]> {
+    return (await this.allRuns()).filter(
+      (run) => isUnfinishedRun(run) || (run.state === 'cancelled' && run.settledMs === null),
+    );
   }
 
   /** The runs of a backfill that are remembered, newest first. */

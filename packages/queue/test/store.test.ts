@@ -50,6 +50,7 @@ const full: SyncState = {
     'dr-to-primary': null,
   },
   recentRepairs: [{ direction: 'primary-to-dr', window, settledMs: 5 }],
+  countedRuns: ['run-1'],
   backfills: [
     {
       id: 'b',
@@ -192,7 +193,11 @@ test('a run that is open or paused is kept, however many come after it', async (
   await store.saveRun({ ...run(1), state: 'open' });
   await store.saveRun({ ...run(2), state: 'paused', backfillId: 'b' });
   for (let at = 3; at <= 210; at++) await store.saveRun(run(at));
-  expect((await store.unfinishedRuns()).map(({ id }) => id)).toEqual(['run-2', 'run-1']);
+  // A cancelled one may still be copying until it is settled.
+  await store.saveRun({ ...run(210), state: 'cancelled' });
+  expect((await store.unsettledRuns()).map(({ id }) => id)).toEqual(['run-210', 'run-2', 'run-1']);
+  await store.saveRun({ ...run(210), state: 'cancelled', settledMs: 9 });
+  expect((await store.unsettledRuns()).map(({ id }) => id)).toEqual(['run-2', 'run-1']);
   expect((await store.runsOf('b')).map(({ id }) => id)).toEqual(['run-2']);
   expect(await store.runsOf('other')).toEqual([]);
   expect(await store.loadRun('run-3')).toBeUndefined();

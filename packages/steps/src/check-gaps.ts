@@ -1,6 +1,7 @@
 import {
   type ActiveSite,
   type Backfill,
+  type BackfillFound,
   beforeCheck,
   type CheckReport,
   type Chunk,
@@ -8,7 +9,9 @@ import {
   directionFrom,
   directionKey,
   dueWindows,
+  errorKind,
   errorText,
+  type FoundWindows,
   formatWindow,
   type Gap,
   type History,
@@ -235,17 +238,12 @@ async function compare(
       leftOut: found.isFull(),
       history,
       setAside: setAside.reasons,
-      backfills: backfills.map(({ id, found: own }) => ({
-        id,
-        found: withoutRepairing(own, setAside.repairing),
+      backfills: backfills.map((one) => ({
+        ...one,
+        found: withoutRepairing(one.found, setAside.repairing),
       })),
     },
   };
-}
-
-interface Found {
-  readonly proven: Window[];
-  readonly damaged: Window[];
 }
 
 /** What one check looks at, piece by piece; plans are begun as soon as they are made. */
@@ -289,12 +287,9 @@ class Look {
   }
 
   /** Looks at open backfills, without what is due anyway: no sample is in two plans. */
-  async backfills(
-    all: readonly Backfill[],
-    stillDue: readonly Window[],
-  ): Promise<{ id: string; found: Found }[]> {
+  async backfills(all: readonly Backfill[], stillDue: readonly Window[]): Promise<BackfillFound[]> {
     const { pair, measure, scope } = this.#comparison;
-    const shown: { id: string; found: Found }[] = [];
+    const shown: BackfillFound[] = [];
     const taken = [...stillDue, ...this.#setAside.repairing];
     for (const { id, direction, state, match, unproven } of all) {
       if (state !== 'open' || direction !== directionKey(pair.direction)) continue;
@@ -302,7 +297,14 @@ class Look {
       const windows = subtractWindows(onGrid(unproven, measure.stepMs, this.#edgeMs), taken);
       const found = this.#findings();
       const narrowed = { ...this.#comparison, scope: narrowScope(scope, match) };
-      await this.#seekAndProve(narrowed, windows, found, id);
+      const refused = await this.#seekAndProve(narrowed, windows, found, id).then(
+        () => undefined,
+        (error) => refusalOf(error, match),
+      );
+      if (refused !== undefined) {
+        shown.push({ id, found: { proven: [], damaged: [] }, refused });
+        continue;
+      }
       taken.push(...found.forward().damaged);
       shown.push({ id, found: found.forward() });
     }
@@ -386,6 +388,12 @@ class Look {
   }
 }
 
+/** What everything was asked with a moment ago cannot be at fault: it is the selector that somebody narrowed it by. */
+function refusalOf(error: unknown, match: readonly string[]): string {
+  if (errorKind(error) === 'final' && match.length > 0) return errorText(error);
+  throw error;
+}
+
 function nothingCompared({ source, direction }: Pair, windows: readonly Window[]): VmSyncError {
   const where = windows.map(formatWindow).join(', ');
   return new VmSyncError(
@@ -394,7 +402,7 @@ function nothingCompared({ source, direction }: Pair, windows: readonly Window[]
   );
 }
 
-const withoutRepairing = (found: Found, repairing: readonly Window[]): Found => ({
+const withoutRepairing = (found: FoundWindows, repairing: readonly Window[]): FoundWindows => ({
   ...found,
   proven: subtractWindows(found.proven, repairing),
 });

@@ -16,9 +16,10 @@ const handedOut = new Set<number>();
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = ownLowest + Math.floor(Math.random() * width);
-    if (handedOut.has(port) || !(await canListen(port))) continue;
+    if (handedOut.has(port)) continue;
+    // Before the look, or two that look at the same time are given the same port.
     handedOut.add(port);
-    return port;
+    if (await canListen(port)) return port;
   }
 }
 
