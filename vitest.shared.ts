@@ -6,5 +6,6 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   ssr: { resolve: { conditions: ['@vm-sync/source', 'node'] } },
-  test: { restoreMocks: true },
+  // Two at a time: by default a machine of two processors would run one.
+  test: { restoreMocks: true, maxWorkers: 2 },
 });

@@ -73,7 +73,6 @@ async function inMidBackfill(act: (stage: Stage) => Promise<void>): Promise<void
     deadlineMs: 150_000,
     everyMs: 500,
   });
-  await stack.untilReady();
   expect(await stack.compareRaw()).toEqual(noDifference);
 }
 
