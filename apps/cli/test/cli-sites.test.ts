@@ -135,3 +135,29 @@ test.concurrent('a database whose disk is full is waited for', async () => {
   expect(code).toBe(1);
   expect(stdout).toMatch(/FAULT {2}dr: its storage is read-only: free disk space there/);
 });
+
+test.concurrent('the doctor compares what both sites say of themselves', async () => {
+  await using stack = await startStack({
+    primary: {
+      dedup: '1ms',
+      flags: ['-maxLabelsPerTimeseries=20', '-storage.maxHourlySeries=500'],
+    },
+    dr: { dedup: '1ms', version: 'newest', flags: ['-storage.maxDailySeries=9000'] },
+  });
+  const { code, stdout } = await stack.run('doctor', ['--json']);
+  expect(code).toBe(0);
+  const findings: { what: string; verdict: string; text: string }[] = JSON.parse(stdout);
+  const advice = findings.filter(({ verdict, what }) => verdict === 'advice' && what !== 'Redis');
+  expect(advice.map(({ what, text }) => `${what} ${text.slice(0, text.indexOf(')'))}`)).toEqual([
+    'both sites accept different numbers of labels (-maxLabelsPerTimeseries: primary 20, dr 40',
+    'both sites accept label values of different lengths (-maxLabelValueLen: primary 16384, dr 4096',
+    'primary drops series beyond 500 an hour (-storage.maxHourlySeries',
+    'dr drops series beyond 9000 a day (-storage.maxDailySeries',
+  ]);
+  const scheduler = stack.spawn('scheduler');
+  await scheduler.untilLog(/^Settings compared: both sites accept different numbers of labels/);
+  await scheduler.stop();
+  // Told once, but every start says it.
+  const again = stack.spawn('scheduler');
+  await again.untilLog(/^Settings compared: both sites accept different numbers of labels/);
+});

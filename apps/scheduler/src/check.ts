@@ -69,6 +69,7 @@ export async function runCheck(
   for (const event of [...result.events, ...beginning.events, ...events]) {
     await emit(context, event);
   }
+  context.twinsAtStart.say(log, result.report.twins, events);
   const leftAlone = await retryFailed(context, result, beginning.work, failed, before.startedMs);
   const state = await tellShort(context, checked, result.report, beginning.work, leftAlone);
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
@@ -181,6 +182,7 @@ function statusOf(
     tookMs: report.tookMs,
     horizonMs: known?.horizonMs ?? null,
     sites: report.sites,
+    twins: report.twins,
     tallied: known?.tallied ?? null,
     state,
   };

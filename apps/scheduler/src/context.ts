@@ -4,6 +4,7 @@ import { type Databases, openDatabases } from '@vm-sync/victoria-metrics';
 import { FlowProducer, type Queue } from 'bullmq';
 import { Memory } from './memory.ts';
 import { Runs } from './runs.ts';
+import { TwinsAtStart } from './twins-at-start.ts';
 
 /** The parts of a scheduler, joined. */
 export interface SchedulerContext {
@@ -13,6 +14,7 @@ export interface SchedulerContext {
   readonly store: Store;
   readonly paces: PaceStore;
   readonly memory: Memory;
+  readonly twinsAtStart: TwinsAtStart;
   readonly runs: Runs;
   readonly checks: Queue;
   readonly repairs: Queue;
@@ -39,6 +41,7 @@ export function createContext(config: Config, log: Logger): SchedulerContext {
     store,
     paces: new PaceStore(connection),
     memory: new Memory(store, config.stateFile, log),
+    twinsAtStart: new TwinsAtStart(),
     runs: new Runs(store, checks, repairs, flows),
     checks,
     repairs,

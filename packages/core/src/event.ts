@@ -7,6 +7,7 @@ import {
   formatDirection,
   type Site,
 } from './site.ts';
+import { findingText, type TwinFinding } from './twins.ts';
 import { formatWindow, type Window } from './window.ts';
 
 /** Everything worth telling, as plain data. Each is told once, at the change; its sentence is the same everywhere. */
@@ -42,6 +43,7 @@ export type SyncEvent =
   | { readonly kind: 'check-unknown'; readonly reason: string }
   | { readonly kind: 'mark-started'; readonly sinceMs: number }
   | { readonly kind: 'repairs-reopened'; readonly site: Site; readonly windows: number }
+  | { readonly kind: 'twins-differ'; readonly finding: TwinFinding }
   | { readonly kind: 'repairs-stopped'; readonly reason: string }
   | { readonly kind: 'repairs-go-on'; readonly reason: string | null }
   | {
@@ -139,6 +141,11 @@ export function tell(event: SyncEvent): Telling {
         'warn',
         `${event.site} restarted: ${event.windows} recently repaired window${event.windows === 1 ? ' is' : 's are'} checked again`,
       );
+    case 'twins-differ': {
+      const text = findingText(event.finding);
+      if (event.finding.severity === 'fault') return message('error', `⚠️ VM-Sync: ${text}`);
+      return logged('warn', `Settings compared: ${text}`);
+    }
     case 'repairs-stopped':
       return message('error', `🛑 VM-Sync: Repairs stopped: ${event.reason}`);
     case 'repairs-go-on':

@@ -3,6 +3,7 @@
 export * from './backfill.ts';
 export * from './backfill-wish.ts';
 export * from './beyond.ts';
+export * from './clock.ts';
 export * from './compare.ts';
 export * from './duration.ts';
 export * from './errors.ts';
@@ -21,4 +22,5 @@ export * from './site.ts';
 export * from './state.ts';
 export * from './strain.ts';
 export * from './stuck.ts';
+export * from './twins.ts';
 export * from './window.ts';

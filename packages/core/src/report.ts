@@ -1,6 +1,8 @@
 import type { BackfillFound } from './backfill.ts';
+import type { ClockReading } from './clock.ts';
 import type { History } from './history.ts';
 import type { ActiveSite, Direction, Site } from './site.ts';
+import type { LimitFlag, RewritingFlag, TwinFinding } from './twins.ts';
 import type { Window } from './window.ts';
 
 /** What a site's VictoriaMetrics says of itself. Undefined where it does not say (behind vmauth, on a cluster). */
@@ -17,6 +19,13 @@ export interface SiteObservation {
   /** `-maxBackfillAge` (from v1.148 on): older samples are refused; undefined where there is no such limit, or none is said. */
   readonly maxBackfillAgeMs: number | undefined;
   readonly readOnly: boolean | undefined;
+  readonly clock?: ClockReading | undefined;
+  /** Many builds do not name theirs. */
+  readonly version?: string | undefined;
+  /** The flags that it knows; 0 is no limit. */
+  readonly limits?: Readonly<Partial<Record<LimitFlag, number>>> | undefined;
+  /** Those that are set. */
+  readonly rewrites?: readonly RewritingFlag[] | undefined;
 }
 
 /** The answer of a site, or the sentence that says why there is none. */
@@ -64,6 +73,8 @@ interface Checked {
   readonly tookMs: number;
   readonly active: ActiveSite;
   readonly sites: Readonly<Record<Site, SiteView | undefined>>;
+  /** What stands in the way of the sites being equal; undefined where one of them did not answer. */
+  readonly twins?: readonly TwinFinding[] | undefined;
 }
 
 /**

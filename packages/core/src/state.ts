@@ -7,6 +7,7 @@ import {
   reopenBackfills,
 } from './backfill.ts';
 import { ageOut, type BeyondRepair } from './beyond.ts';
+import { aheadOfUsMs } from './clock.ts';
 import type { SyncEvent } from './event.ts';
 import { type History, nextPass, unsurveyed, withDiffering, withoutProven } from './history.ts';
 import { advance, applyBackfill, firstMark, type Mark, reopen } from './mark.ts';
@@ -18,6 +19,7 @@ import {
   directionFrom,
   directionKey,
   reverse,
+  SITES,
   type Site,
 } from './site.ts';
 import {
@@ -28,6 +30,7 @@ import {
   stuckReasons,
   stuckSamples,
 } from './stuck.ts';
+import { findingText, noteTwins, type ToldFinding } from './twins.ts';
 import { alignDownMs, formatWindow, makeWindow, subtractWindows, type Window } from './window.ts';
 
 /** A repaired window, kept until the destination has certainly written it to disk. */
@@ -64,6 +67,8 @@ export interface SyncState {
   /** What was open when it became too old for any repair; oldest first in each direction. */
   readonly beyondRepair: readonly BeyondRepair[];
   readonly stuck: StuckMemory;
+  /** What was told of the sites' settings and clocks. */
+  readonly twinsTold: readonly ToldFinding[];
   readonly startedMs: Readonly<Record<Site, number | null>>;
   /** When a site was last seen unable to answer: samples from around then may be missing, and are not settled yet. */
   readonly doubtMs: number | null;
@@ -88,6 +93,7 @@ export const EMPTY_STATE: SyncState = {
   backfills: [],
   beyondRepair: [],
   stuck: NOTHING_STUCK,
+  twinsTold: [],
   startedMs: { primary: null, dr: null },
   doubtMs: null,
   episode: null,
@@ -203,7 +209,10 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
       reason: report.active.reason,
     });
   }
-  const common = { ...state, lastCheckMs: report.atMs, activeSite: active };
+  const twins = report.twins && noteTwins(state.twinsTold, report.twins, report.atMs);
+  events.push(...(twins?.events ?? []));
+  const twinsTold = twins?.told ?? state.twinsTold;
+  const common = { ...state, lastCheckMs: report.atMs, activeSite: active, twinsTold };
   if (report.outcome === 'unknown') {
     if (withoutNumbers(state.lastError ?? '') !== withoutNumbers(report.reason)) {
       events.push({ kind: 'check-unknown', reason: report.reason });
@@ -370,8 +379,13 @@ function whyNotReady(
       `the sites differ before this vm-sync's first check, in ${formatWindow(first)}${days}: ${advice}`,
     );
   } else if (!complete) reasons.push('what is older than QUERY_WINDOW is still being surveyed');
-  if (state.doubtMs !== null && report.horizonMs < state.doubtMs) {
-    const until = new Date(state.doubtMs).toISOString();
+  for (const found of report.twins ?? []) {
+    if (found.keepsReadyAway) reasons.push(findingText(found));
+  }
+  // The doubt was noted by our clock; by one that is ahead, samples of that time are dated later.
+  const doubtMs = state.doubtMs === null ? null : state.doubtMs + aheadOfUsMs(observed(report));
+  if (doubtMs !== null && report.horizonMs < doubtMs) {
+    const until = new Date(doubtMs).toISOString();
     reasons.push(
       `a site could not be asked until ${until}: samples of that time have not settled yet`,
     );
@@ -381,6 +395,12 @@ function whyNotReady(
   }
   return reasons;
 }
+
+const observed = ({ sites }: KnownReport): SiteObservation[] =>
+  SITES.flatMap((site) => {
+    const view = sites[site];
+    return view?.healthy ? [view.observation] : [];
+  });
 
 /** What an operator has to do about a difference in history, which is nothing when a backfill is at work on it. */
 function historyAdvice(backfill: Backfill | undefined, { fromMs, toMs }: Window): string {

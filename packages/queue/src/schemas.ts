@@ -1,12 +1,15 @@
-import type {
-  Attempt,
-  Backfill,
-  BeyondRepair,
-  Chunk,
-  ChunkRates,
-  FinishedChunk,
-  SyncState,
-  Window,
+import {
+  type Attempt,
+  type Backfill,
+  type BeyondRepair,
+  type Chunk,
+  type ChunkRates,
+  type FinishedChunk,
+  LIMIT_FLAGS,
+  REWRITING_FLAGS,
+  type SyncState,
+  type TwinFinding,
+  type Window,
 } from '@vm-sync/core';
 import { z } from 'zod';
 
@@ -85,6 +88,9 @@ export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   backfills: z.array(backfill).default([]),
   beyondRepair: z.array(beyondRepair).default([]),
   stuck: z.object({ attempted: z.array(attempt) }).default({ attempted: [] }),
+  twinsTold: z
+    .array(z.object({ key: z.string(), severity: z.enum(['fault', 'advice']), seenMs: ms }))
+    .default([]),
   startedMs: z.object({ primary: ms.nullable(), dr: ms.nullable() }),
   doubtMs: ms.nullable(),
   episode: z
@@ -232,10 +238,22 @@ const siteView = z.discriminatedUnion('healthy', [
       retentionMs: z.number().optional(),
       maxBackfillAgeMs: z.number().optional(),
       readOnly: z.boolean().optional(),
+      clock: z.object({ offsetMs: z.number(), uncertaintyMs: z.number() }).optional(),
+      version: z.string().optional(),
+      limits: z.partialRecord(z.enum(LIMIT_FLAGS), z.number()).optional(),
+      rewrites: z.array(z.enum(REWRITING_FLAGS)).readonly().optional(),
     }),
   }),
   z.object({ healthy: z.literal(false), url: z.string(), reason: z.string() }),
 ]);
+
+const twinFinding: z.ZodType<TwinFinding> = z.object({
+  severity: z.enum(['fault', 'advice']),
+  key: z.string(),
+  subject: z.enum(['both sites', 'primary', 'dr', 'the clocks']),
+  text: z.string(),
+  keepsReadyAway: z.boolean(),
+});
 
 /** What people are shown: the state, and what the last check saw. Written by the scheduler after every check. */
 export const Status = z.object({
@@ -250,6 +268,8 @@ export const Status = z.object({
   tookMs: z.number(),
   horizonMs: ms.nullable(),
   sites: z.object({ primary: siteView.optional(), dr: siteView.optional() }),
+  /** What stands in the way of the sites being equal; absent where one of them did not answer. */
+  twins: z.array(twinFinding).readonly().optional(),
   tallied: z
     .object({
       series: z.number(),

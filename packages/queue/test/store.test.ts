@@ -75,6 +75,7 @@ const full: SyncState = {
     },
   ],
   stuck: { attempted: [] },
+  twinsTold: [{ key: 'dedup', severity: 'fault', seenMs: 1 }],
   startedMs: { primary: 1, dr: null },
   doubtMs: 7,
   episode: { sinceMs: 1, direction: 'primary-to-dr', samplesRepaired: 7 },

@@ -3,6 +3,7 @@ import {
   type Backfill,
   type BackfillFound,
   beforeCheck,
+  behindUsMs,
   type CheckReport,
   type Chunk,
   type Direction,
@@ -16,6 +17,7 @@ import {
   type Gap,
   type History,
   intersect,
+  judgeTwins,
   lengthMs,
   lookBackWindows,
   type Mark,
@@ -129,7 +131,11 @@ export async function checkGaps(
     view(context.sites.dr, context.signal),
   ]);
   const sites = { primary, dr };
-  const seen = () => ({ atMs: startedMs, tookMs: context.now() - startedMs, active, sites });
+  const twins =
+    primary.healthy && dr.healthy
+      ? judgeTwins(primary.observation, dr.observation, settings)
+      : undefined;
+  const seen = () => ({ atMs: startedMs, tookMs: context.now() - startedMs, active, sites, twins });
   const unknown = (reason: string, siteFailed: boolean): CheckResult => ({
     state,
     events: [],
@@ -197,7 +203,8 @@ async function compare(
   };
   const measure = measureOf(settings, observations);
   const { stepMs } = measure;
-  const horizonMs = settledThroughMs(nowMs, settledAge(settings), stepMs);
+  const slowestMs = nowMs - behindUsMs(observations);
+  const horizonMs = settledThroughMs(slowestMs, settledAge(settings), stepMs);
   const { queryWindowMs, scope } = settings;
   const now = { nowMs, horizonMs, direction, observations, queryWindowMs, stepMs };
   const { state, events } = beforeCheck(before, now);
@@ -206,13 +213,14 @@ async function compare(
   const look = new Look(context, { pair, scope, measure, signal: context.signal }, state, {
     setAside,
     edgeMs,
+    horizonMs,
     deadlineMs: context.now() + settings.proveMs,
     // Repairs come first; but where every check finds new gaps, the rest must be proven all the same.
     proveBesideRepairs: before.gapsDetected > 0,
   });
 
   const mark = state.marks[directionKey(direction)] as Mark;
-  const due = onGrid(dueWindows(mark, horizonMs), stepMs, edgeMs);
+  const due = onGrid(settled(dueWindows(mark, horizonMs), horizonMs), stepMs, edgeMs);
   const lookBack = onGrid(lookBackWindows(mark, horizonMs, queryWindowMs), stepMs, edgeMs);
   const found = await look.regular(due, lookBack);
   // Equality of nothing with nothing proves nothing: READY must not follow from a selector that selects no series.
@@ -254,6 +262,7 @@ class Look {
   readonly #state: SyncState;
   readonly #setAside: SetAside;
   readonly #edgeMs: number;
+  readonly #horizonMs: number;
   readonly #deadlineMs: number;
   readonly #proveBesideRepairs: boolean;
 
@@ -264,6 +273,7 @@ class Look {
     bounds: {
       readonly setAside: SetAside;
       readonly edgeMs: number;
+      readonly horizonMs: number;
       readonly deadlineMs: number;
       readonly proveBesideRepairs: boolean;
     },
@@ -273,6 +283,7 @@ class Look {
     this.#state = state;
     this.#setAside = bounds.setAside;
     this.#edgeMs = bounds.edgeMs;
+    this.#horizonMs = bounds.horizonMs;
     this.#deadlineMs = bounds.deadlineMs;
     this.#proveBesideRepairs = bounds.proveBesideRepairs;
   }
@@ -294,7 +305,8 @@ class Look {
     for (const { id, direction, state, match, unproven } of all) {
       if (state !== 'open' || direction !== directionKey(pair.direction)) continue;
       if (this.#setAside.backfilling.has(id)) continue;
-      const windows = subtractWindows(onGrid(unproven, measure.stepMs, this.#edgeMs), taken);
+      const wanted = settled(unproven, this.#horizonMs);
+      const windows = subtractWindows(onGrid(wanted, measure.stepMs, this.#edgeMs), taken);
       const found = this.#findings();
       const narrowed = { ...this.#comparison, scope: narrowScope(scope, match) };
       const refused = await this.#seekAndProve(narrowed, windows, found, id).then(
@@ -409,6 +421,10 @@ const withoutRepairing = (found: FoundWindows, repairing: readonly Window[]): Fo
 
 /** Looking again at what was surveyed before may take this share of the time of a first survey. */
 const AGAIN_SHARE = 0.1;
+
+/** The parts of windows that lie before the horizon: it may have gone back since they were due, with a clock. */
+const settled = (windows: readonly Window[], horizonMs: number): Window[] =>
+  subtractWindows(windows, [makeWindow(horizonMs, Number.MAX_SAFE_INTEGER)]);
 
 /** Windows on the grid of buckets, and within the retention. */
 function onGrid(windows: readonly Window[], stepMs: number, edgeMs: number): Window[] {

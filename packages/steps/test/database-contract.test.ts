@@ -1,4 +1,4 @@
-import { type Labels, seriesKey } from '@vm-sync/core';
+import { type Labels, makeWindow, seriesKey, type Window } from '@vm-sync/core';
 import { startVictoriaMetrics, vmVersions } from '@vm-sync/testkit';
 import { openDatabases } from '@vm-sync/victoria-metrics';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -6,29 +6,32 @@ import type { SiteDatabase } from '../src/ports.ts';
 import { FakeDatabase } from './fake-database.ts';
 
 const STEP_MS = 60_000;
-const TO_MS = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 7_200_000;
-const FROM_MS = TO_MS - 10 * STEP_MS;
-const WINDOW = { fromMs: FROM_MS, toMs: TO_MS };
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
-const SERIES = [
-  { labels: { __name__: 'regular', job: 'a' }, timestamps: every(15_000) },
-  {
-    labels: { __name__: 'regular', job: 'b' },
-    timestamps: every(15_000).filter((_, at) => at % 3),
-  },
-  {
-    labels: { __name__: 'sparse', job: 'a' },
-    timestamps: [FROM_MS, FROM_MS + 1, TO_MS, TO_MS + 1],
-  },
-  { labels: { __name__: 'dense', job: 'a' }, timestamps: every(250).slice(0, 400) },
-  { labels: { __name__: 'elsewhere', job: 'a' }, timestamps: [FROM_MS - 5_000, TO_MS + 5_000] },
-];
+/** Windows end here: at a full hour of any day, and at midnight, where 1.79 looks for series in the day before. */
+const ENDS = {
+  'a full hour': Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 2 * HOUR_MS,
+  midnight: Math.floor(Date.now() / DAY_MS) * DAY_MS,
+};
 
-function every(intervalMs: number): number[] {
-  return Array.from(
-    { length: (10 * STEP_MS) / intervalMs },
-    (_, at) => FROM_MS + (at + 1) * intervalMs,
-  );
+const windowTo = (toMs: number): Window => makeWindow(toMs - 10 * STEP_MS, toMs);
+
+function seriesAround({ fromMs, toMs }: Window) {
+  const every = (intervalMs: number) =>
+    Array.from({ length: (toMs - fromMs) / intervalMs }, (_, at) => fromMs + (at + 1) * intervalMs);
+  return [
+    { labels: { __name__: 'regular', job: 'a' }, timestamps: every(15_000) },
+    {
+      labels: { __name__: 'regular', job: 'b' },
+      timestamps: every(15_000).filter((_, at) => at % 3),
+    },
+    { labels: { __name__: 'sparse', job: 'a' }, timestamps: [fromMs, fromMs + 1, toMs, toMs + 1] },
+    { labels: { __name__: 'begins', job: 'a' }, timestamps: [toMs] },
+    { labels: { __name__: 'begins', job: 'b' }, timestamps: [toMs, toMs + 1, toMs + 15_000] },
+    { labels: { __name__: 'dense', job: 'a' }, timestamps: every(250).slice(0, 400) },
+    { labels: { __name__: 'elsewhere', job: 'a' }, timestamps: [fromMs - 5_000, toMs + 5_000] },
+  ];
 }
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -42,14 +45,14 @@ const keysOf = (series: readonly { readonly labels: Labels }[]): string[] =>
 
 /** What every database does that the steps are given. */
 function contract(
-  open: (dedup: string | undefined) => Promise<SiteDatabase>,
-  dedupMs: number,
+  open: (series: ReturnType<typeof seriesAround>, dedupMs: number) => Promise<SiteDatabase>,
+  { window, dedupMs }: { window: Window; dedupMs: number },
 ): void {
   let database: SiteDatabase;
-  const reference = new FakeDatabase('primary', { dedupMs });
-  for (const { labels, timestamps } of SERIES) reference.store(labels, timestamps);
+  const series = seriesAround(window);
+  const reference = fakeWith(series, dedupMs);
   beforeAll(async () => {
-    database = await open(dedupMs === 0 ? undefined : `${dedupMs}ms`);
+    database = await open(series, dedupMs);
   }, 60_000);
 
   const selector = '{__name__!="",job=~"a|b"}';
@@ -58,7 +61,7 @@ function contract(
     const found = new Map<string, Float64Array>();
     for await (const { labels, samples } of one.tally({
       selector,
-      window: WINDOW,
+      window,
       stepMs: STEP_MS,
     })) {
       found.set(seriesKey(labels), samples);
@@ -72,7 +75,7 @@ function contract(
 
   test('prints have the same occupied slots, and the same digits up to rounding', async () => {
     for (const slotMs of dedupMs >= 1_000 ? [dedupMs] : [1_000, 10_000]) {
-      const request = { selector, window: WINDOW, stepMs: STEP_MS, slotMs };
+      const request = { selector, window, stepMs: STEP_MS, slotMs };
       const own = await collect(database.prints(request));
       const expected = await collect(reference.prints(request));
       expect(keysOf(own)).toEqual(keysOf(expected));
@@ -86,7 +89,7 @@ function contract(
   });
 
   test('series come in one order, under the text by which they are known, with the same each time', async () => {
-    const request = { selector, window: WINDOW, stepMs: STEP_MS };
+    const request = { selector, window, stepMs: STEP_MS };
     const tallied = await collect(database.tally(request));
     const printed = await collect(database.prints({ ...request, slotMs: 10_000 }));
     expect(keysOf(tallied)).toEqual(keysOf(await collect(reference.tally(request))));
@@ -101,53 +104,59 @@ function contract(
   });
 
   test('counts, totals and rows agree with one another', async () => {
-    const rows = { selectors: ['{__name__="regular"}', '{job="a"}'], window: WINDOW };
+    const rows = { selectors: ['{__name__="regular"}', '{job="a"}'], window };
     expect(sorted(await database.counts(rows))).toEqual(sorted(await reference.counts(rows)));
     expect(sorted(await database.timestamps(rows))).toEqual(
       sorted(await reference.timestamps(rows)),
     );
-    const apart = { selectors: ['{__name__="regular"}', '{__name__="sparse"}'], window: WINDOW };
-    for (const request of [apart, { selectors: [selector], window: WINDOW }]) {
+    const apart = { selectors: ['{__name__="regular"}', '{__name__="sparse"}'], window };
+    for (const request of [apart, { selectors: [selector], window }]) {
       expect(await database.totalSamples(request)).toBe(await reference.totalSamples(request));
     }
   });
 
   test('lists of labels hold at least what is in the window', async () => {
-    const request = { selector, window: WINDOW };
+    const request = { selector, window };
     expect(await database.labelValues('__name__', request)).toEqual(
-      expect.arrayContaining(['regular', 'sparse', 'dense']),
+      expect.arrayContaining(['regular', 'sparse', 'begins', 'dense']),
     );
     expect(await database.labelNames(request)).toEqual(expect.arrayContaining(['__name__', 'job']));
   });
 }
 
-for (const dedupMs of [0, 60_000]) {
-  describe(`fake, deduplication ${dedupMs} ms`, () => {
-    contract(async () => {
-      const fake = new FakeDatabase('primary', { dedupMs });
-      for (const { labels, timestamps } of SERIES) fake.store(labels, timestamps);
-      return fake;
-    }, dedupMs);
-  });
+function fakeWith(series: ReturnType<typeof seriesAround>, dedupMs: number): FakeDatabase {
+  const fake = new FakeDatabase('primary', { dedupMs });
+  for (const { labels, timestamps } of series) fake.store(labels, timestamps);
+  return fake;
+}
 
-  describe.each(vmVersions)(`VictoriaMetrics %s, deduplication ${dedupMs} ms`, (version) => {
-    const close: (() => Promise<unknown>)[] = [];
-    afterAll(async () => {
-      for (const one of close) await one();
-    });
-    contract(async (dedup) => {
-      const server = await startVictoriaMetrics({ version, ...(dedup ? { dedup } : {}) });
+const close: (() => Promise<unknown>)[] = [];
+afterAll(async () => {
+  for (const one of close) await one();
+});
+
+const cases = Object.entries(ENDS).flatMap(([end, toMs]) =>
+  [0, 60_000].map((dedupMs) => ({ end, dedupMs, window: windowTo(toMs) })),
+);
+
+describe.each(cases)('a window to $end, deduplication $dedupMs ms', (one) => {
+  describe('fake', () => contract(async (...of) => fakeWith(...of), one));
+
+  describe.each(vmVersions)('VictoriaMetrics %s', (version) => {
+    contract(async (series, dedupMs) => {
+      const dedup = dedupMs === 0 ? {} : { dedup: `${dedupMs}ms` };
+      const server = await startVictoriaMetrics({ version, ...dedup });
+      close.push(() => server.stop());
       await server.import(
-        SERIES.map((series) => ({ ...series, values: series.timestamps.map((_, at) => at) })),
+        series.map((of) => ({ ...of, values: of.timestamps.map((_, at) => at) })),
       );
       await server.flush();
       const databases = openDatabases({ primary: { url: server.url }, dr: { url: server.url } });
-      close.push(
+      close.unshift(
         () => databases.primary.close(),
         () => databases.dr.close(),
-        () => server.stop(),
       );
       return databases.primary;
-    }, dedupMs);
+    }, one);
   });
-}
+});

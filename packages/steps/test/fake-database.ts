@@ -30,6 +30,8 @@ export class FakeDatabase implements SiteDatabase {
   readonly url: string;
   readonly dedupMs: number;
   startedMs = 1;
+  /** By how much its clock is ahead of the test's; undefined where it does not say. */
+  clockOffsetMs: number | undefined;
   /** Every stored timestamp, also those that deduplication hides. */
   readonly #series = new Map<string, { labels: Labels; timestamps: number[] }>();
   readonly #mostSeries: number;
@@ -54,7 +56,7 @@ export class FakeDatabase implements SiteDatabase {
   }
 
   async observe(): Promise<SiteObservation> {
-    const { site, url, dedupMs, startedMs } = this;
+    const { site, url, dedupMs, startedMs, clockOffsetMs: offsetMs } = this;
     return {
       site,
       url,
@@ -63,6 +65,7 @@ export class FakeDatabase implements SiteDatabase {
       retentionMs: undefined,
       maxBackfillAgeMs: undefined,
       readOnly: false,
+      clock: offsetMs === undefined ? undefined : { offsetMs, uncertaintyMs: 5 },
     };
   }
 

@@ -18,6 +18,8 @@ export type Fault = FaultMatch &
     | { kind: 'cut'; afterBytes: number; end: 'reset' | 'clean'; wholeLines?: boolean }
     /** Forwards only this share (0 to 1) of a body's lines; the server's answer is passed on. */
     | { kind: 'drop-rows'; keepShare: number }
+    /** What the server says of its clock (`now()`) is shifted, as if it were that much ahead. */
+    | { kind: 'shift-clock'; ms: number }
     /** Takes the request and never answers. */
     | { kind: 'black-hole' }
   );

@@ -45,6 +45,21 @@ describe('fault proxy', () => {
     ]);
   });
 
+  test('shifts what the server says of its clock, and nothing else', async () => {
+    const ask = async (query: string): Promise<number> => {
+      const url = `${proxy.url}/api/v1/query?nocache=1&query=${encodeURIComponent(query)}`;
+      const { data } = await (await fetch(url)).json();
+      return Number(data.result[0].value[1]);
+    };
+    proxy.setFault({ kind: 'shift-clock', ms: -600_000 });
+    const before = Date.now();
+    const told = (await ask('now()')) * 1000 + 600_000;
+    expect(told).toBeGreaterThanOrEqual(before - 1);
+    expect(told).toBeLessThanOrEqual(Date.now() + 1);
+    expect(await ask('42')).toBe(42);
+    expect(await stored()).toBe(36_000);
+  });
+
   test('streams a big import', async () => {
     await importSeries(proxy.url, makeSeries({ ...shape, count: 50, names: ['streamed'] }));
     expect(await count('streamed')).toBe(50);

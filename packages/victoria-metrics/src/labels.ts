@@ -1,7 +1,7 @@
 import { errorKind, type Window } from '@vm-sync/core';
 import { z } from 'zod';
 import type { Endpoint } from './endpoint.ts';
-import { seconds } from './time.ts';
+import { endToAskFor, seconds } from './time.ts';
 
 const List = z.object({ status: z.literal('success'), data: z.array(z.string()) });
 
@@ -56,7 +56,7 @@ async function ask(
     form: new URLSearchParams({
       ...(matching ? { 'match[]': selector } : {}),
       start: seconds(window.fromMs + 1),
-      end: seconds(window.toMs),
+      end: seconds(endToAskFor(window.toMs)),
     }),
     signal,
   });

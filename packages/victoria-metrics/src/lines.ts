@@ -52,6 +52,12 @@ export async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerato
 
 const LINE_BREAK = 10;
 
+/** The block of these lines, which have no line breaks. */
+export const blockOfLines = (lines: readonly Buffer[]): LineBlock => ({
+  bytes: Buffer.concat(lines.flatMap((line) => [line, Buffer.of(LINE_BREAK)])),
+  lines,
+});
+
 function blockOf(bytes: Buffer): LineBlock {
   const lines: Buffer[] = [];
   for (let from = 0; from < bytes.length; ) {
@@ -239,14 +245,32 @@ export function linesWith(
   }
   const lines: Buffer[] = [];
   for (let from = 0; from < chosen.length; from += SAMPLES_PER_LINE) {
-    const part = chosen.slice(from, from + SAMPLES_PER_LINE);
-    const valueList = Buffer.from(part.map((at) => values[at]).join(), 'latin1');
-    const timestampList = Buffer.from(part.map((at) => timestamps[at]).join(), 'latin1');
     lines.push(
-      Buffer.concat([METRIC, line.metric, VALUES, valueList, TIMESTAMPS, timestampList, END]),
+      lineOf(line.metric, values, timestamps, chosen.slice(from, from + SAMPLES_PER_LINE)),
     );
   }
   return { lines, samples: chosen.length };
+}
+
+/** The line with those of its samples that are not younger than `toMs`, as they were written; undefined when none is. */
+export function lineThrough(line: ExportLine, toMs: number): ExportLine | undefined {
+  const { timestamps } = line;
+  const kept = [...timestamps.keys()].filter((at) => (timestamps[at] as number) <= toMs);
+  if (kept.length === timestamps.length) return line;
+  if (kept.length === 0) return undefined;
+  return parseLine(lineOf(line.metric, valuesOf(line), timestamps, kept));
+}
+
+/** A line with the values and timestamps that stand at these places of the lists. */
+function lineOf(
+  metric: Buffer,
+  values: readonly (string | undefined)[],
+  timestamps: Float64Array,
+  places: readonly number[],
+): Buffer {
+  const valueList = Buffer.from(places.map((at) => values[at]).join(), 'latin1');
+  const timestampList = Buffer.from(places.map((at) => timestamps[at]).join(), 'latin1');
+  return Buffer.concat([METRIC, metric, VALUES, valueList, TIMESTAMPS, timestampList, END]);
 }
 
 function valuesOf(line: ExportLine): string[] {

@@ -1,7 +1,7 @@
-import { VmSyncError } from '@vm-sync/core';
+import { VmSyncError, type Window } from '@vm-sync/core';
 import type { Endpoint } from './endpoint.ts';
 import type { SelectionRequest } from './query.ts';
-import { exportForm } from './time.ts';
+import { endToAskFor, exportForm } from './time.ts';
 
 /** The time range in front of a native stream: start and end in ms, zigzag-coded, big endian. */
 const HEADER_BYTES = 16;
@@ -20,8 +20,8 @@ export async function nativeIsShared(
     const sample = await firstBlock(source, request);
     if (!sample) return undefined;
     const probe = Buffer.from(sample);
-    probe.writeBigInt64BE(2n, 0);
-    probe.writeBigInt64BE(2n, 8);
+    probe.writeBigInt64BE(zigzag(1), 0);
+    probe.writeBigInt64BE(zigzag(1), HEADER_BYTES / 2);
     await destination.text({
       act: 'import',
       method: 'POST',
@@ -66,6 +66,31 @@ function blockEnd(bytes: Buffer): number | undefined {
   if (bytes.length < blockLengthAt + 4) return undefined;
   return blockLengthAt + 4 + bytes.readUInt32BE(blockLengthAt);
 }
+
+/**
+ * The bytes of a native export, under a time range that ends where the window does: whoever imports them leaves out what
+ * lies outside of it.
+ */
+export async function* nativeBytes(
+  body: AsyncIterable<Uint8Array>,
+  { toMs }: Window,
+): AsyncGenerator<Uint8Array> {
+  let header = endToAskFor(toMs) > toMs ? Buffer.alloc(0) : undefined;
+  for await (const part of body) {
+    if (!header) {
+      yield part;
+      continue;
+    }
+    header = Buffer.concat([header, part]);
+    if (header.length < HEADER_BYTES) continue;
+    header.writeBigInt64BE(zigzag(toMs), HEADER_BYTES / 2);
+    yield header;
+    header = undefined;
+  }
+  if (header && header.length > 0) yield header;
+}
+
+const zigzag = (positive: number): bigint => 2n * BigInt(positive);
 
 export async function exportNative(
   source: Endpoint,

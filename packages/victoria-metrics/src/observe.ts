@@ -1,4 +1,11 @@
-import { parseDurationMs, type SiteObservation, VmSyncError } from '@vm-sync/core';
+import {
+  type ClockReading,
+  LIMIT_FLAGS,
+  parseDurationMs,
+  REWRITING_FLAGS,
+  type SiteObservation,
+  VmSyncError,
+} from '@vm-sync/core';
 import { z } from 'zod';
 import type { Endpoint } from './endpoint.ts';
 
@@ -7,24 +14,31 @@ const Scalar = z.object({
   data: z.object({ resultType: z.string(), result: z.array(z.unknown()).min(1) }),
 });
 
+const Now = z.object({ value: z.tuple([z.number(), z.string()]) });
+
 /** Health is asked often and must not wait for what hangs. */
 const HEALTH_SILENCE_MS = 10_000;
 
 /**
  * Proves that a VictoriaMetrics answers queries at the endpoint, and reads what it says of itself. `/health` is not
  * asked: it answers 200 also where queries do not work, and proxies often do not route it. Throws when the site
- * cannot answer a query.
+ * cannot answer a query. The query is for its clock: `now()` is exact to less than a millisecond, where the time of the
+ * answer and its `Date` header are whole seconds, and `time()` may be half a minute old (measured).
  */
 export async function observe(endpoint: Endpoint, signal?: AbortSignal): Promise<SiteObservation> {
+  const askedAt = performance.now();
   const text = await endpoint.text({
     act: 'query',
     method: 'POST',
     path: '/api/v1/query',
-    form: new URLSearchParams({ query: '1', nocache: '1', timeout: '5s' }),
+    form: new URLSearchParams({ query: 'now()', nocache: '1', timeout: '5s' }),
     signal,
     silenceMs: HEALTH_SILENCE_MS,
   });
-  if (!Scalar.safeParse(jsonOrNothing(text)).success) {
+  const tookMs = performance.now() - askedAt;
+  const answeredMs = Date.now();
+  const answer = Scalar.safeParse(jsonOrNothing(text));
+  if (!answer.success) {
     const what = text.trimStart().startsWith('<')
       ? 'a web page'
       : 'something else than a query result';
@@ -43,12 +57,39 @@ export async function observe(endpoint: Endpoint, signal?: AbortSignal): Promise
     // 0, the default, stands for the whole retention.
     maxBackfillAgeMs: parseRetentionMs(flag('maxBackfillAge')) || undefined,
     readOnly: readOnly === undefined ? undefined : Number(readOnly) > 0,
+    clock: readClock(answer.data.data.result[0], { tookMs, answeredMs }),
+    version: metrics?.get('version'),
+    limits: metrics && limitsOf(flag),
+    rewrites: metrics && REWRITING_FLAGS.filter((name) => isSet(flag(name))),
   };
 }
 
+/** The server looked at its clock while it was asked: in the middle, give or take half of that time. */
+function readClock(
+  result: unknown,
+  asked: { readonly tookMs: number; readonly answeredMs: number },
+): ClockReading | undefined {
+  const now = Now.safeParse(result);
+  const nowMs = Number(now.data?.value[1]) * 1000;
+  if (!Number.isFinite(nowMs)) return undefined;
+  const uncertaintyMs = asked.tookMs / 2;
+  return {
+    offsetMs: Math.round(nowMs - (asked.answeredMs - uncertaintyMs)),
+    uncertaintyMs: Math.ceil(uncertaintyMs),
+  };
+}
+
+function limitsOf(flag: (name: string) => string | undefined): SiteObservation['limits'] {
+  const known = LIMIT_FLAGS.map((name) => [name, Number(flag(name) ?? Number.NaN)] as const);
+  return Object.fromEntries(known.filter(([, most]) => Number.isFinite(most)));
+}
+
+const isSet = (value: string | undefined): boolean =>
+  value !== undefined && value !== '' && value !== 'false';
+
 /**
  * The samples of `/metrics` that vm-sync uses: `name` for a plain metric (summed over its labels), `flag NAME` for the
- * value of a flag. Undefined where the page is not served (proxies, cluster version).
+ * value of a flag, `version` where one is named. Undefined where the page is not served (proxies, cluster version).
  */
 export async function readMetrics(
   endpoint: Endpoint,
@@ -70,6 +111,7 @@ export async function readMetrics(
   const metrics = new Map<string, string>();
   for (const line of page.split('\n')) {
     if (line.startsWith('flag{')) addFlag(metrics, line);
+    else if (line.startsWith('vm_app_version{')) addVersion(metrics, line);
     else if (line.startsWith('vm_') || line.startsWith('process_')) addSample(metrics, line);
   }
   // Some other program's page says nothing about this VictoriaMetrics.
@@ -79,6 +121,11 @@ export async function readMetrics(
 function addFlag(metrics: Map<string, string>, line: string): void {
   const flag = /name="([^"]*)", ?value="((?:[^"\\]|\\.)*)"/.exec(line);
   if (flag) metrics.set(`flag ${flag[1]}`, flag[2] ?? '');
+}
+
+function addVersion(metrics: Map<string, string>, line: string): void {
+  const [, version] = /short_version="([^"]+)"/.exec(line) ?? [];
+  if (version !== undefined) metrics.set('version', version);
 }
 
 /** By hand: a page has a thousand lines and more, is read before every copy, and little of it is used. */

@@ -1,14 +1,16 @@
 import type { Endpoint } from './endpoint.ts';
 import {
+  blockOfLines,
   type ExportLine,
   type LineBlock,
   LineError,
+  lineThrough,
   parseLine,
   portableValue,
   readLines,
 } from './lines.ts';
 import type { SelectionRequest } from './query.ts';
-import { exportForm } from './time.ts';
+import { endToAskFor, exportForm } from './time.ts';
 
 /** Lines of an export, and what was made of each. */
 export interface ReadBlock<T> extends LineBlock {
@@ -26,6 +28,8 @@ export async function* exportLines<T>(
   request: SelectionRequest,
   read: (line: ExportLine) => T,
 ): AsyncGenerator<ReadBlock<T>> {
+  const { toMs } = request.window;
+  const mayExceed = endToAskFor(toMs) > toMs;
   const form = exportForm(request);
   form.set('max_rows_per_line', '10000');
   const response = await endpoint.call({
@@ -37,7 +41,8 @@ export async function* exportLines<T>(
   });
   try {
     for await (const block of readLines(response.body)) {
-      yield { ...block, read: block.lines.map((line) => read(parseLine(line))) };
+      const own = mayExceed ? blockThrough(block, toMs) : block;
+      yield { ...own, read: own.lines.map((line) => read(parseLine(line))) };
     }
   } catch (error) {
     if (error instanceof LineError) throw endpoint.strange('export', error.message);
@@ -45,6 +50,14 @@ export async function* exportLines<T>(
   } finally {
     response.body.destroy();
   }
+}
+
+/** The block without the samples that are younger than `toMs`. */
+function blockThrough(block: LineBlock, toMs: number): LineBlock {
+  const lines = block.lines.flatMap((line) => lineThrough(parseLine(line), toMs)?.bytes ?? []);
+  const asItCame =
+    lines.length === block.lines.length && lines.every((line, at) => line === block.lines[at]);
+  return asItCame ? block : blockOfLines(lines);
 }
 
 /** The timestamps of a line's samples that count: staleness markers and not-a-numbers are no samples. */

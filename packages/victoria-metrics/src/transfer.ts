@@ -1,7 +1,7 @@
 import { sampleSlot, seriesKey } from '@vm-sync/core';
 import type { Endpoint } from './endpoint.ts';
 import { type ExportLine, linesWith } from './lines.ts';
-import { exportNative } from './native.ts';
+import { exportNative, nativeBytes } from './native.ts';
 import type { SelectionRequest } from './query.ts';
 import { exportLines, type ReadBlock, sampleTimestamps } from './rows.ts';
 
@@ -28,7 +28,7 @@ export async function copyNative(
   return piped(destination, '/api/v1/import/native', request.signal, async function* (signal) {
     const response = await exportNative(source, { ...request, signal });
     try {
-      for await (const part of response.body) {
+      for await (const part of nativeBytes(response.body, request.window)) {
         await request.onBytes?.(part.length);
         yield part;
       }

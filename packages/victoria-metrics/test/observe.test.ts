@@ -1,6 +1,9 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   startVictoriaMetrics,
   startVmauth,
+  temporaryFolder,
   until,
   type VmOptions,
   vmVersions,
@@ -27,9 +30,38 @@ describe.each(vmVersions)('what a site says of itself, %s', (version) => {
       dedupMs: minute,
       retentionMs: 30 * 24 * hour,
       readOnly: false,
+      clock: { offsetMs: expect.any(Number), uncertaintyMs: expect.any(Number) },
+      limits: {
+        maxLabelsPerTimeseries: version === 'oldest' ? 30 : 40,
+        maxLabelValueLen: version === 'oldest' ? 16_384 : 4_096,
+        ...(version === 'oldest' ? {} : { maxLabelNameLen: 256 }),
+        'storage.maxHourlySeries': 0,
+        'storage.maxDailySeries': 0,
+      },
+      rewrites: [],
     });
     expect(Number.isSafeInteger(seen.startedMs)).toBe(true);
     expect(Math.abs((seen.startedMs ?? 0) - before)).toBeLessThan(minute);
+  });
+
+  test('its clock, right to within half of the time that asking took', async () => {
+    const vm = await start();
+    const { clock } = await client(vm.url).observe();
+    // It is this machine's own.
+    expect(Math.abs(clock?.offsetMs ?? Number.NaN)).toBeLessThanOrEqual(
+      1 + (clock?.uncertaintyMs ?? 0),
+    );
+  });
+
+  test('limits and rules that are set', async () => {
+    const rules = join(temporaryFolder('rules'), 'relabel.yml');
+    await writeFile(rules, '[]');
+    const flags = ['maxLabelsPerTimeseries=12', 'storage.maxDailySeries=7'];
+    const vm = await start({ flags: [...flags.map((f) => `-${f}`), `-relabelConfig=${rules}`] });
+    expect(await client(vm.url).observe()).toMatchObject({
+      limits: { maxLabelsPerTimeseries: 12, 'storage.maxDailySeries': 7 },
+      rewrites: ['relabelConfig'],
+    });
   });
 
   test.each<[string, number]>([
@@ -67,6 +99,7 @@ describe.each(vmVersions)('what a site says of itself, %s', (version) => {
       dedupMs: undefined,
       retentionMs: undefined,
       readOnly: undefined,
+      clock: { offsetMs: expect.any(Number), uncertaintyMs: expect.any(Number) },
     });
     expect(await database.rejectedRows()).toBeUndefined();
     expect(await database.makeVisible()).toBe(false);
@@ -118,6 +151,38 @@ test.each([
   const seen = await client(url).observe();
   expect(seen).toMatchObject({ retentionMs: 365 * 24 * hour });
   expect(seen.maxBackfillAgeMs).toBe(ms);
+});
+
+test.each([
+  ['victoria-metrics-20260101-000000-tags-v1.145.0-0-gabc', 'v1.145.0', 'v1.145.0'],
+  ['', '', undefined],
+])('a build that calls itself %j, %j', async (long, short, version) => {
+  const url = await serve((request, response) => {
+    const page = `vm_app_version{version="${long}", short_version="${short}"} 1\nflag{name="retentionPeriod", value="1"} 1\n`;
+    const answer =
+      '{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}';
+    response.end(request.url?.startsWith('/metrics') ? page : answer);
+  });
+  expect((await client(url).observe()).version).toBe(version);
+});
+
+test.each([
+  ['{"metric":{},"value":[1795646772,"1795646772.873172"]}', 1_795_646_772_873],
+  ['{"metric":{},"value":[1795646772,"nothing"]}', undefined],
+  ['{"metric":{},"values":[]}', undefined],
+])('the clock of an answer %s', async (result, nowMs) => {
+  const url = await serve((request, response) => {
+    if (request.url?.startsWith('/metrics')) response.writeHead(404).end();
+    else response.end(`{"status":"success","data":{"resultType":"vector","result":[${result}]}}`);
+  });
+  const before = Date.now();
+  const { clock } = await client(url).observe();
+  if (nowMs === undefined) expect(clock).toBeUndefined();
+  else {
+    const { offsetMs, uncertaintyMs } = clock ?? { offsetMs: Number.NaN, uncertaintyMs: 0 };
+    expect(nowMs - offsetMs).toBeGreaterThanOrEqual(before - uncertaintyMs - 1);
+    expect(nowMs - offsetMs).toBeLessThanOrEqual(Date.now() + uncertaintyMs + 1);
+  }
 });
 
 test('a page of some other program says nothing about the database', async () => {

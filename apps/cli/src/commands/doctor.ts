@@ -1,4 +1,11 @@
-import { errorText, formatDuration, SITES, type Site, type SiteObservation } from '@vm-sync/core';
+import {
+  errorText,
+  formatDuration,
+  judgeTwins,
+  SITES,
+  type Site,
+  type SiteObservation,
+} from '@vm-sync/core';
 import { type Config, resolveActiveSite } from '@vm-sync/runtime';
 import { openDatabases } from '@vm-sync/victoria-metrics';
 import { EXIT, type ExitCode, print, printJson } from '../output.ts';
@@ -19,7 +26,12 @@ export async function doctor(config: Config, { json }: { json?: boolean }): Prom
     try {
       const seen = await databases[site].observe();
       observations.push(seen);
-      findings.push({ what: site, verdict: 'fine', text: `answers queries at ${seen.url}` });
+      const version = seen.version === undefined ? '' : `, ${seen.version}`;
+      findings.push({
+        what: site,
+        verdict: 'fine',
+        text: `answers queries at ${seen.url}${version}`,
+      });
       findings.push(...judgeSite(site, seen));
     } catch (error) {
       findings.push({ what: site, verdict: 'fault', text: errorText(error) });
@@ -59,38 +71,21 @@ function judgeSite(site: Site, seen: SiteObservation): Finding[] {
 
 function judgePair(config: Config, [a, b]: readonly SiteObservation[]): Finding[] {
   if (!a || !b) return [];
-  const findings: Finding[] = [];
-  const add = (verdict: Finding['verdict'], text: string) =>
-    findings.push({ what: 'both sites', verdict, text });
-  if (a.dedupMs !== undefined && b.dedupMs !== undefined && a.dedupMs !== b.dedupMs) {
-    const which = [a, b].map(
-      (one) => `${one.site} ${one.dedupMs === 0 ? 'off' : formatDuration(one.dedupMs ?? 0)}`,
-    );
-    add(
-      'fault',
-      `deduplicate differently (${which.join(', ')}): set -dedup.minScrapeInterval alike`,
-    );
-  }
-  if (
-    a.retentionMs !== undefined &&
-    b.retentionMs !== undefined &&
-    a.retentionMs !== b.retentionMs
-  ) {
-    add(
-      'advice',
-      'keep data for different times: what is older than the shorter -retentionPeriod is not compared',
-    );
-  }
+  const what = 'both sites';
+  const findings = judgeTwins(a, b, config).map(
+    ({ subject, severity, text }): Finding => ({ what: subject, verdict: severity, text }),
+  );
   for (const { dedupMs } of [a, b]) {
     if (dedupMs && dedupMs >= 1_000 && config.queryStepMs % dedupMs !== 0) {
-      add(
-        'advice',
-        `QUERY_STEP is no multiple of the deduplication interval ${formatDuration(dedupMs)}: a common multiple is used`,
-      );
+      findings.push({
+        what,
+        verdict: 'advice',
+        text: `QUERY_STEP is no multiple of the deduplication interval ${formatDuration(dedupMs)}: a common multiple is used`,
+      });
     }
   }
-  if (findings.length === 0) add('fine', 'settings agree');
-  return findings;
+  if (findings.length > 0) return findings;
+  return [{ what, verdict: 'fine', text: 'settings and clocks agree, as far as they are known' }];
 }
 
 async function judgeDns(config: Config): Promise<Finding> {

@@ -4,6 +4,7 @@ import {
   directionFrom,
   directionKey,
   directionOf,
+  findingText,
   formatDirection,
   formatDuration,
   formatProgress,
@@ -39,6 +40,7 @@ export const status = (config: Config, { json }: { json?: boolean }): Promise<Ex
         reasons: verdict.reasons,
         paused,
         pace,
+        twins: seen?.twins ?? [],
         ...progress,
       });
     } else
@@ -83,6 +85,7 @@ function describe(
     const view = seen.sites[site];
     if (view) rows.push([site, view.healthy ? `healthy, ${view.observation.url}` : view.reason]);
   }
+  for (const found of seen.twins ?? []) rows.push([found.severity, findingText(found)]);
   rows.push(...progressRows(progress));
   rows.push(...beyondRows(state.beyondRepair), ...stuckRows(state.stuck));
   if (paused) rows.push(['repairs', 'paused']);

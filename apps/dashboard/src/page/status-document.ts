@@ -5,6 +5,7 @@ import { html } from './html.ts';
 import { repairSection, runsSection } from './run-sections.ts';
 import { shell } from './shell.ts';
 import { checkSection, directionSection, sitesSection, throughSection } from './status-sections.ts';
+import { twinsSection } from './twins-section.ts';
 import { beyondSection, stuckSection } from './unrepaired-sections.ts';
 import { verdictSection, verdictWord } from './verdict.ts';
 
@@ -21,6 +22,7 @@ ${throughSection(overview)}
 ${checkSection(overview)}
 ${repairSection(overview)}
 </div>
+${twinsSection(overview)}
 ${failedSection(overview)}
 ${stuckSection(overview)}
 ${beyondSection(overview)}
