@@ -1,6 +1,7 @@
 import type { BackfillFound } from './backfill.ts';
+import type { ActiveSite } from './direction.ts';
 import type { History } from './history.ts';
-import type { ActiveSite, Direction, Site } from './site.ts';
+import type { Direction, Site } from './site.ts';
 import type { Window } from './window.ts';
 
 /** What a site's VictoriaMetrics says of itself. Undefined where it does not say (behind vmauth, on a cluster). */

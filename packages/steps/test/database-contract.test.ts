@@ -70,6 +70,22 @@ function contract(
     expect(await tallies(database)).toEqual(await tallies(reference));
   });
 
+  test('the newest sample is the last one in the window, of all selectors', async () => {
+    const [late, before] = ['{__name__="sparse"}', '{__name__="regular",job="b"}'];
+    const windows = [
+      WINDOW,
+      { fromMs: FROM_MS, toMs: TO_MS - STEP_MS - 1 },
+      { fromMs: TO_MS + 60_000, toMs: TO_MS + 120_000 },
+    ];
+    for (const window of windows) {
+      for (const selectors of [[late], [before], [before, late], ['{__name__="absent"}']]) {
+        const request = { selectors, window };
+        expect(await database.newestSample(request)).toBe(await reference.newestSample(request));
+      }
+    }
+    expect(await database.newestSample({ selectors: [late], window: WINDOW })).toBe(TO_MS);
+  });
+
   test('prints have the same occupied slots, and the same digits up to rounding', async () => {
     for (const slotMs of dedupMs >= 1_000 ? [dedupMs] : [1_000, 10_000]) {
       const request = { selector, window: WINDOW, stepMs: STEP_MS, slotMs };
