@@ -12,6 +12,7 @@ import { backfill, changeBackfill, listBackfills } from './commands/backfill.ts'
 import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
 import { pause, resume } from './commands/pause.ts';
+import { pin, unpin } from './commands/pin.ts';
 import { serve } from './commands/serve.ts';
 import { ready, status } from './commands/status.ts';
 import { complain, EXIT, type ExitCode } from './output.ts';
@@ -81,6 +82,10 @@ export async function runCli(args: readonly string[]): Promise<number> {
   }
   command('pause', 'stop repairing; checks go on', pause);
   command('resume', 'go on repairing', resume);
+  command('pin', 'take a site for the active one, whatever DNS says', pin)
+    .argument('<site>', 'primary or dr')
+    .requiredOption('--for <duration>', 'for how long: 30m, 2h, 1d; a week at the most');
+  command('unpin', 'follow DNS or ACTIVE_SITE again', unpin);
   command('doctor', 'check both databases, Redis, DNS and their settings', doctor).option(
     '--json',
     'as JSON',

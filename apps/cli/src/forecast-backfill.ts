@@ -1,4 +1,5 @@
 import {
+  type ActiveSite,
   type BackfillForecast,
   type BackfillRange,
   type Chunk,
@@ -17,10 +18,11 @@ import {
   VmSyncError,
   withinRetention,
 } from '@vm-sync/core';
-import { type Config, resolveActiveSite, secretsOf, withoutSecrets } from '@vm-sync/runtime';
+import { type Config, secretsOf, withoutSecrets } from '@vm-sync/runtime';
 import { checkSettings } from '@vm-sync/scheduler';
 import { checkGaps, NOTHING_SET_ASIDE } from '@vm-sync/steps';
 import { type Databases, openDatabases } from '@vm-sync/victoria-metrics';
+import { lookAtDirection, rememberedDirection } from './direction.ts';
 import { withRedis } from './redis.ts';
 
 /** Where counts agree everywhere, a dry run compares exactly for so long. */
@@ -43,8 +45,9 @@ export async function forecastBackfill(
 ): Promise<BackfillForecast> {
   const databases = openDatabases(config.vm);
   try {
-    const sound = await cutAtRetention(config, databases, range);
-    const { report, plans } = await compare(config, databases, sound);
+    const active = await lookAtDirection(config, await rememberedDirection(config));
+    const sound = await cutAtRetention(config, databases, active, range);
+    const { report, plans } = await compare(config, databases, active, sound);
     if (report.outcome === 'unknown')
       throw new VmSyncError('retryable', `unknown: ${report.reason}`);
     const { proven, damaged } = report.forward;
@@ -71,24 +74,29 @@ export async function forecastBackfill(
 async function cutAtRetention(
   config: Config,
   databases: Databases,
+  active: ActiveSite,
   range: BackfillRange,
 ): Promise<BackfillRange> {
-  const [active, ...sites] = await Promise.all([
-    resolveActiveSite(config.active),
-    ...SITES.map((site) => databases[site].observe().catch(() => undefined)),
-  ]);
+  const sites = await Promise.all(
+    SITES.map((site) => databases[site].observe().catch(() => undefined)),
+  );
   if (active.site === 'unknown') return range;
   const seen = sites.filter((site) => site !== undefined);
   const grid = { nowMs: Date.now(), stepMs: config.queryStepMs };
   return withinRetention(range, directionFrom(active.site), seen, grid);
 }
 
-function compare(config: Config, databases: Databases, { window, match }: BackfillRange) {
+function compare(
+  config: Config,
+  databases: Databases,
+  active: ActiveSite,
+  { window, match }: BackfillRange,
+) {
   const settings = checkSettings(config);
   return checkGaps(
     {
       sites: databases,
-      resolveActive: () => resolveActiveSite(config.active),
+      resolveActive: async () => active,
       now: Date.now,
       setAside: async () => NOTHING_SET_ASIDE,
       limits: { ...PLAN_LIMITS, chunksPerRun: CHUNKS_MOST },

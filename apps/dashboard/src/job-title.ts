@@ -1,5 +1,12 @@
 import { formatDirection } from '@vm-sync/core';
-import { BackfillOrder, CheckOrder, ChunkOrder, NotifyOrder, SettleOrder } from '@vm-sync/queue';
+import {
+  BackfillOrder,
+  CheckOrder,
+  ChunkOrder,
+  NotifyOrder,
+  PinOrder,
+  SettleOrder,
+} from '@vm-sync/queue';
 import { spanText } from './page/text.ts';
 
 interface NamedJob {
@@ -20,6 +27,10 @@ export function jobTitle({ name = '', data }: NamedJob, nowMs: number): string {
       return named(name, SettleOrder.safeParse(data).data?.runId);
     case 'backfill':
       return named(name, backfillDetail(data));
+    case 'pin': {
+      const order = PinOrder.safeParse(data).data;
+      return order?.action === 'pin' ? named(name, order.pin.site) : (order?.action ?? name);
+    }
     case 'notify':
       return named(name, NotifyOrder.safeParse(data).data?.kind);
     default:

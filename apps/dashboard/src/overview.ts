@@ -1,7 +1,9 @@
 import {
   type Direction,
   directionFrom,
+  type Pin,
   type Progress,
+  pinAt,
   type ShownPace,
   shownPace,
 } from '@vm-sync/core';
@@ -59,6 +61,8 @@ export interface Overview {
   readonly runs: readonly RunRecord[];
   readonly openRuns: readonly OpenRun[];
   readonly backfills: readonly BackfillProgress[];
+  /** A person's word about the direction, while it lasts. */
+  readonly pin: Pin | null;
   readonly repairsPaused: boolean;
   readonly pace: ShownPace;
   readonly jobs: JobCounts;
@@ -72,17 +76,17 @@ const FAILED_SHOWN = 5;
 
 export async function loadOverview(context: Context, nowMs: number): Promise<Overview> {
   const { store, paces, queues, config } = context;
-  const [status, runs, events, jobs, repairsPaused, failedChunks, pace, progress] =
-    await Promise.all([
-      store.loadStatus(),
-      store.listRuns(RUNS_SHOWN),
-      store.listEvents(EVENTS_SHOWN),
-      countJobs(queues),
-      queues.repairs.isPaused(),
-      lastFailedChunks(queues),
-      paces.current(config.paceLimits),
-      store.loadState().then((state) => loadProgress(store, state, nowMs)),
-    ]);
+  const [status, runs, events, jobs, repairsPaused, failedChunks, pace, state] = await Promise.all([
+    store.loadStatus(),
+    store.listRuns(RUNS_SHOWN),
+    store.listEvents(EVENTS_SHOWN),
+    countJobs(queues),
+    queues.repairs.isPaused(),
+    lastFailedChunks(queues),
+    paces.current(config.paceLimits),
+    store.loadState(),
+  ]);
+  const progress = await loadProgress(store, state, nowMs);
   return {
     nowMs,
     role: config.role,
@@ -91,6 +95,7 @@ export async function loadOverview(context: Context, nowMs: number): Promise<Ove
     runs,
     openRuns: await openRunsOf(queues, progress.runs),
     backfills: progress.backfills,
+    pin: pinAt(state?.pin ?? null, nowMs),
     repairsPaused,
     pace: shownPace(pace),
     jobs,

@@ -4,6 +4,7 @@ import { healthz, readyz } from './handlers/health.ts';
 import { metricsHandler } from './handlers/metrics.ts';
 import { parity } from './handlers/parity.ts';
 import { pauseRepairs, resumeRepairs } from './handlers/pause-repairs.ts';
+import { pinDirection, unpinDirection } from './handlers/pin-direction.ts';
 import { listRuns, showRun } from './handlers/runs.ts';
 import { startCheck } from './handlers/start-check.ts';
 import { showStatus } from './handlers/status.ts';
@@ -38,4 +39,6 @@ export const guardedRoutes = (context: Context): Route[] => [
   ),
   { method: 'post', path: '/api/pause', needsRedis: true, handle: pauseRepairs(context) },
   { method: 'post', path: '/api/resume', needsRedis: true, handle: resumeRepairs(context) },
+  { method: 'post', path: '/api/pin', needsRedis: true, handle: pinDirection(context) },
+  { method: 'post', path: '/api/unpin', needsRedis: true, handle: unpinDirection(context) },
 ];

@@ -7,6 +7,7 @@ test('status, runs and a run as JSON; what is unknown is a JSON 404', async () =
   const json = async (path: string) => JSON.parse((await get(path)).text);
   expect(await json('/api/status')).toEqual({
     readiness: { ready: false, reasons: ['no check has been made yet'], stale: true },
+    pin: null,
     pace: {
       copies: 1,
       bytesPerS: 1_000_000,

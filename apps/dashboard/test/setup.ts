@@ -169,6 +169,7 @@ export function openRun(id: string, nowMs: number = Date.now()): RunRecord {
   return {
     id,
     direction: { source: 'dr', destination: 'primary' },
+    epoch: 1,
     createdMs: nowMs - 90_000,
     backfillId: null,
     state: 'open',

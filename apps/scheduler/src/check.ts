@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import {
+  type ActiveSite,
   afterCheck,
   type CheckReport,
   noteShort,
@@ -9,11 +10,11 @@ import {
   setAsideStuck,
 } from '@vm-sync/core';
 import { CHECK_OPTIONS, type CheckOrder, type Status } from '@vm-sync/queue';
-import { resolveActiveSite } from '@vm-sync/runtime';
 import { type CheckResult, checkGaps, type Plan } from '@vm-sync/steps';
 import type { Job } from 'bullmq';
 import { AFTER_WIPE_MS, withLostRepairs } from './after-wipe.ts';
 import type { SchedulerContext } from './context.ts';
+import { confirmInMs, lookAtDirection } from './direction.ts';
 import { FailedChunks, shortChunks, worthRetrying } from './failed-chunks.ts';
 import { describeRun, NO_WORK, type OpenWork } from './runs.ts';
 import { checkSettings } from './settings.ts';
@@ -31,22 +32,23 @@ export async function runCheck(
 ): Promise<string> {
   const { config, log, databases, memory, runs, checks, store } = context;
   const { state: remembered, redisWasWiped } = await memory.load();
-  const before = redisWasWiped ? withLostRepairs(remembered, Date.now()) : remembered;
+  const { state: looked, active } = await lookAtDirection(context, remembered, redisWasWiped);
+  const before = redisWasWiped ? withLostRepairs(looked, Date.now()) : looked;
   if (redisWasWiped) log.warn('Redis has been wiped; work in progress is planned again');
   const calledOff = new AbortController();
   const assertNotWiped = async () => {
     if (await memory.wasWipedSince()) calledOff.abort(new WipedError());
     calledOff.signal.throwIfAborted();
   };
-  const beginning = new Beginning(context, job, assertNotWiped);
+  const beginning = new Beginning(context, job, active, assertNotWiped);
   let failed = new FailedChunks(NO_WORK);
   const result = await checkGaps(
     {
       sites: databases,
-      resolveActive: () => resolveActiveSite(config.active),
+      resolveActive: async () => active,
       now: Date.now,
       setAside: async (direction) => {
-        beginning.work = await runs.openWork(direction);
+        beginning.work = await runs.openWork(direction, active.epoch);
         // Otherwise nothing would seem to be under way, while a worker goes on copying.
         await assertNotWiped();
         failed = new FailedChunks(beginning.work);
@@ -75,6 +77,8 @@ export async function runCheck(
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);
   await store.saveStatus(statusOf(context, result.report, state));
+  const confirmMs = confirmInMs(state, Date.now(), config.checkIntervalMs);
+  if (confirmMs !== undefined) await requestCheck(context, 'direction', confirmMs);
   const text = describe(result.report, order.cause, state.consecutiveClean);
   log.info({ outcome: result.report.outcome, tookMs: result.report.tookMs }, text);
   return text;
@@ -94,16 +98,28 @@ class Beginning {
   stuck: SyncState['stuck'] | undefined;
   readonly #context: SchedulerContext;
   readonly #job: Job;
+  readonly #active: ActiveSite;
   readonly #assertNotWiped: () => Promise<void>;
 
-  constructor(context: SchedulerContext, job: Job, assertNotWiped: () => Promise<void>) {
+  constructor(
+    context: SchedulerContext,
+    job: Job,
+    active: ActiveSite,
+    assertNotWiped: () => Promise<void>,
+  ) {
     this.#context = context;
     this.#job = job;
+    this.#active = active;
     this.#assertNotWiped = assertNotWiped;
   }
 
   async begin(plan: Plan, state: SyncState): Promise<void> {
     const { log, runs, store } = this.#context;
+    const { whyNoWriting, epoch } = this.#active;
+    if (whyNoWriting !== null) {
+      await this.#job.log(`no run is started: ${whyNoWriting}`);
+      return;
+    }
     if (plan.backfillId === null && this.work.inProgress) {
       await this.#job.log('chunks of an earlier run are still under way: nothing new is planned');
       return;
@@ -114,7 +130,7 @@ class Beginning {
     this.events.push(...found.events);
     if (toRepair.length === 0) return;
     await this.#assertNotWiped();
-    const run = await runs.start({ ...plan, chunks: toRepair }, Date.now());
+    const run = await runs.start({ ...plan, chunks: toRepair }, epoch, Date.now());
     try {
       await this.#assertNotWiped();
     } catch (error) {
@@ -136,6 +152,7 @@ async function retryFailed(
   startedBefore: CheckResult['state']['startedMs'],
 ): Promise<Job[]> {
   if (report.outcome === 'unknown' || work.failed.length === 0) return [];
+  if (!report.active.mayWrite) return [...work.failed];
   const { destination } = report.direction;
   const earlier = startedBefore[destination];
   const restarted = earlier !== null && earlier !== state.startedMs[destination];
@@ -178,6 +195,7 @@ function statusOf(
     cleanChecksWanted: config.failbackCleanChecks,
     validUntilMs: report.atMs + report.tookMs + VALID_INTERVALS * config.checkIntervalMs,
     activeReason: report.active.reason,
+    active: report.active,
     outcome: report.outcome,
     tookMs: report.tookMs,
     horizonMs: known?.horizonMs ?? null,

@@ -73,15 +73,16 @@ const RETRY_AFTER_MOST_MS = 86_400_000;
 
 /**
  * Which failed chunks are worth another try without a person's word: those that rested long enough, those that lack
- * nothing any more (they only have to be looked at again), and all of them after their destination restarted. Chunks
- * that were copied and found short rest for a day: trying them again before would only hammer the destination.
+ * nothing any more (they only have to be looked at again), those for which another site was active that is not any more,
+ * and all of them after their destination restarted. Chunks that were copied and found short rest for a day: trying them
+ * again before would only hammer the destination.
  */
 export function worthRetrying(
   failed: readonly Job[],
   seen: { readonly nowMs: number; readonly moot: readonly Job[]; readonly restarted: boolean },
 ): Job[] {
   return failed.filter((job) => {
-    if (seen.restarted || seen.moot.includes(job)) return true;
+    if (seen.restarted || seen.moot.includes(job) || hasTurned(job)) return true;
     const tries = Math.max(0, job.attemptsStarted - (job.opts.attempts ?? 1));
     const restMs = isShort(job)
       ? RETRY_AFTER_MOST_MS
@@ -97,6 +98,10 @@ export const shortChunks = (failed: readonly Job[]): ShortChunk[] =>
     if (!order.success) return [];
     return [{ chunk: order.data.chunk, failedMs: job.finishedOn ?? 0, reason: firstLine(job) }];
   });
+
+/** The mark that a worker leaves on a chunk that it did not copy because another site was active. */
+const hasTurned = (job: Job): boolean =>
+  typeof job.progress === 'object' && 'turned' in job.progress && job.progress.turned === true;
 
 /** The mark that a worker leaves on a chunk whose samples the destination accepted and does not have. */
 const isShort = (job: Job): boolean =>

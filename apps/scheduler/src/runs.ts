@@ -53,8 +53,8 @@ export class Runs {
     this.#flows = flows;
   }
 
-  /** The unfinished work of one direction. Runs of the other direction, and those whose jobs are gone, are closed. */
-  async openWork(direction: Direction): Promise<OpenWork> {
+  /** The unfinished work of one direction's epoch. Runs of other epochs, and those whose jobs are gone, are closed. */
+  async openWork(direction: Direction, epoch: number): Promise<OpenWork> {
     const failedJobs = await this.#repairs.getFailed(0, FAILED_MOST - 1);
     const failed: Job[] = [];
     const repairing: Window[] = [];
@@ -64,14 +64,15 @@ export class Runs {
     let inProgress = false;
     for (const run of await this.#store.unsettledRuns()) {
       const settle = await this.#checks.getJob(settleId(run.id));
+      const ours = run.epoch === epoch && directionKey(run.direction) === directionKey(direction);
       if (run.state === 'cancelled') {
         // A chunk that was being copied goes on to its end: until then nobody else copies the same.
-        if (!settle || run.backfillId === null) continue;
+        if (!settle || !ours || run.backfillId === null) continue;
         isBackfilling(run.backfillId, run);
         repairing.push(...run.windows);
         continue;
       }
-      if (!settle || directionKey(run.direction) !== directionKey(direction)) {
+      if (!settle || !ours) {
         await this.#store.saveRun({ ...run, state: 'superseded' });
         continue;
       }
@@ -86,13 +87,14 @@ export class Runs {
     return { inProgress, backfilling, failed, repairing };
   }
 
-  async start(plan: Omit<Plan, 'complete'>, nowMs: number): Promise<RunRecord> {
+  async start(plan: Omit<Plan, 'complete'>, epoch: number, nowMs: number): Promise<RunRecord> {
     const { direction, backfillId, chunks, stepMs, dedupMs } = plan;
     // Regular repairs go before backfills.
     const priority = backfillId === null ? {} : { priority: BACKFILL_PRIORITY };
     const run: RunRecord = {
       id: `${new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+Z/g, '')}-${randomBytes(2).toString('hex')}`,
       direction,
+      epoch,
       createdMs: nowMs,
       backfillId,
       state: 'open',
@@ -113,7 +115,7 @@ export class Runs {
       children: chunks.map((chunk, at) => ({
         name: 'repair-chunk',
         queueName: QUEUES.repairs,
-        data: { runId: run.id, direction, chunk, stepMs, dedupMs } satisfies ChunkOrder,
+        data: { runId: run.id, direction, epoch, chunk, stepMs, dedupMs } satisfies ChunkOrder,
         opts: { ...CHUNK_OPTIONS, ...priority, jobId: `chunk-${run.id}-${at + 1}` },
       })),
     });

@@ -4,6 +4,7 @@ import {
   CHECK_OPTIONS,
   CheckOrder,
   NotifyOrder,
+  PinOrder,
   PREFIX,
   QUEUES,
   SettleOrder,
@@ -14,6 +15,7 @@ import { runBackfill } from './backfill.ts';
 import { requestCheck, runCheck } from './check.ts';
 import { createContext, type SchedulerContext } from './context.ts';
 import { Governor } from './govern.ts';
+import { runPin } from './pin.ts';
 import { settleRun } from './settle.ts';
 
 export interface Running {
@@ -84,6 +86,7 @@ function checksWorker(context: SchedulerContext): Worker {
         if (job.name === 'backfill') {
           return await runBackfill(context, BackfillOrder.parse(job.data), job);
         }
+        if (job.name === 'pin') return await runPin(context, PinOrder.parse(job.data));
         if (job.name === 'check-gaps') {
           return await runCheck(context, CheckOrder.parse(job.data), job, aborted);
         }

@@ -152,6 +152,7 @@ test('the destination is that of the open run; a stop and its end are told once,
   const run: RunRecord = {
     id: 'run-1',
     direction: { source: 'dr', destination: 'primary' },
+    epoch: 1,
     createdMs: 1,
     state: 'open',
     backfillId: null,

@@ -61,6 +61,13 @@ export class Diary {
     await this.#pending;
   }
 
+  /** Leaves word whether another site than the order's source was active at the last try. */
+  async markTurned(turned: boolean): Promise<void> {
+    if (turned === (this.#before()['turned'] ?? false)) return;
+    this.#progress({ turned });
+    await this.#pending;
+  }
+
   #before(): Record<string, unknown> {
     const { progress } = this.#job;
     return typeof progress === 'object' ? (progress as Record<string, unknown>) : {};

@@ -1,5 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { errorKind, errorText, formatDirection, formatWindow, VmSyncError } from '@vm-sync/core';
+import {
+  errorKind,
+  errorText,
+  formatDirection,
+  formatWindow,
+  judgeRemembered,
+  judgeTestimony,
+  type OrderJudgement,
+  VmSyncError,
+} from '@vm-sync/core';
 import {
   ChunkOrder,
   type ChunkResult,
@@ -9,7 +18,7 @@ import {
   QUEUES,
   Store,
 } from '@vm-sync/queue';
-import { type Config, type Logger, resolveActiveSite } from '@vm-sync/runtime';
+import { type Config, hearWitnesses, type Logger } from '@vm-sync/runtime';
 import { repairChunk, ShortError } from '@vm-sync/steps';
 import { type Databases, openDatabases, transferBetween } from '@vm-sync/victoria-metrics';
 import {
@@ -44,8 +53,11 @@ const LOCK_MS = 15_000;
 /** A busy database is asked again after this long where it names no time itself. */
 const BUSY_MS = 10_000;
 
-/** A chunk looks again this often whether repairs that are stopped go on. */
+/** A chunk looks again this often whether repairs that are stopped go on, or the direction suffices for writing. */
 const STOPPED_MS = 15_000;
+
+/** After a look of its own that found no direction a chunk looks again: a name server may only have been restarted. */
+const UNSURE_MS = 5_000;
 
 /** A chunk of a paused run looks again so often; resuming calls it at once. */
 const PAUSED_MS = 60_000;
@@ -116,8 +128,11 @@ async function work(
     // Without a word in its log, or a day's stop would fill it.
     return await waitQuietly(job, token, STOPPED_MS, context);
   }
-  if ((await context.store.loadRun(order.runId))?.state === 'paused') {
-    return await waitQuietly(job, token, PAUSED_MS, context);
+  const run = await context.store.loadRun(order.runId);
+  if (run?.state === 'paused') return await waitQuietly(job, token, PAUSED_MS, context);
+  const known = run?.state === 'open' ? await context.store.loadState() : undefined;
+  if (run?.state === 'open' && judgeRemembered(order, known).kind === 'waits') {
+    return await waitQuietly(job, token, known ? STOPPED_MS : UNSURE_MS, context);
   }
   const diary = new Diary(job, order, context.log);
   const startedMs = Date.now();
@@ -134,6 +149,11 @@ async function work(
     if (error instanceof RunPausedError) {
       await diary.end('waits: its backfill is paused');
       await job.moveToDelayed(Date.now() + PAUSED_MS, token);
+      throw new DelayedError();
+    }
+    if (error instanceof OrderWaitsError) {
+      await diary.end(`waits: ${error.message}`);
+      await job.moveToDelayed(Date.now() + UNSURE_MS, token);
       throw new DelayedError();
     }
     if (signal.aborted && signal.reason === 'shutdown') {
@@ -217,35 +237,44 @@ class RunPausedError extends Error {
   override name = 'RunPausedError';
 }
 
-/** An order is old when its run was superseded, or when another site is active than when it was given. */
+/** The direction does not suffice for writing now: waiting for it is no failed try. */
+class OrderWaitsError extends Error {
+  override name = 'OrderWaitsError';
+}
+
+/** Another site than the order's source is active: the order holds no more. */
+class TurnedError extends VmSyncError {
+  override name = 'TurnedError';
+}
+
+/**
+ * An order is old when the direction has turned since it was given, also when it has turned back, or when its run was
+ * superseded. What is remembered of the direction may be as old as the last check, so the witnesses are heard again.
+ */
 async function assertOrderHolds(
-  { runId, direction }: ChunkOrder,
+  order: ChunkOrder,
   { config, store }: WorkerContext,
 ): Promise<void> {
-  const ordered = formatDirection(direction);
-  const run = await store.loadRun(runId);
+  const { runId } = order;
+  const [run, known] = await Promise.all([store.loadRun(runId), store.loadState()]);
   if (run?.state === 'cancelled') throw new RunEndedError();
   if (run?.state === 'paused') throw new RunPausedError();
+  assertGood(order, judgeRemembered(order, known));
   if (run?.state !== 'open') {
     const why = run ? `its run ${runId} is ${run.state}` : `its run ${runId} is not known any more`;
-    throw new VmSyncError(
-      'final',
-      `the order ${ordered} no longer holds: ${why}; nothing was written; remove this job, the next check plans what is missing`,
-    );
+    throw new VmSyncError('final', expiredText(order, why));
   }
-  const active = await resolveActiveSite(config.active);
-  if (active.site === direction.source) return;
-  if (active.site === 'unknown') {
-    throw new VmSyncError(
-      'retryable',
-      `it is unknown which site is active (${active.reason}); nothing was written; tried again later`,
-    );
-  }
-  throw new VmSyncError(
-    'final',
-    `the order ${ordered} no longer holds: ${active.reason}; nothing was written; remove this job, the next check plans the new direction`,
-  );
+  assertGood(order, judgeTestimony(order, known?.pin ?? null, await hearWitnesses(config.active)));
 }
+
+function assertGood(order: ChunkOrder, judged: OrderJudgement): void {
+  if (judged.kind === 'waits') throw new OrderWaitsError(judged.why);
+  if (judged.kind === 'turned') throw new TurnedError('final', expiredText(order, judged.why));
+  if (judged.kind === 'expired') throw new VmSyncError('final', expiredText(order, judged.why));
+}
+
+const expiredText = ({ direction }: ChunkOrder, why: string): string =>
+  `the order ${formatDirection(direction)} no longer holds: ${why}; nothing was written; remove this job, the next check plans what is missing`;
 
 async function failed(
   job: Job,
@@ -268,6 +297,7 @@ async function failed(
   if (error instanceof VmSyncError && error.timedOut) await diary.countTimeout();
   if (kind === 'final') {
     if (error instanceof ShortError) await diary.markShort();
+    await diary.markTurned(error instanceof TurnedError);
     throw new UnrecoverableError(text);
   }
   throw new Error(text);

@@ -40,6 +40,14 @@ export type SyncEvent =
       readonly to: Site | 'unknown';
       readonly reason: string;
     }
+  | {
+      readonly kind: 'direction-confirmed';
+      readonly direction: Direction;
+      readonly epoch: number;
+      readonly reason: string;
+    }
+  | { readonly kind: 'pinned' | 'pin-ended'; readonly site: Site; readonly untilMs: number }
+  | { readonly kind: 'unpinned'; readonly site: Site }
   | { readonly kind: 'check-unknown'; readonly reason: string }
   | { readonly kind: 'mark-started'; readonly sinceMs: number }
   | { readonly kind: 'repairs-reopened'; readonly site: Site; readonly windows: number }
@@ -129,6 +137,28 @@ export function tell(event: SyncEvent): Telling {
       return logged('warn', `FAILBACK READY withdrawn: ${event.reason}`);
     case 'direction-changed':
       return logged('warn', `Active site: ${event.from} → ${event.to} (${event.reason})`);
+    case 'direction-confirmed': {
+      const { direction, epoch, reason } = event;
+      return logged(
+        'info',
+        `Direction ${formatDirection(direction)} is confirmed (epoch ${epoch}, ${reason}): repairs may begin`,
+      );
+    }
+    case 'pinned':
+      return message(
+        'warn',
+        `📌 VM-Sync: Direction pinned: ${event.site} is the active site by hand until ${iso(event.untilMs)}, whatever DNS says; vm-sync unpin ends it`,
+      );
+    case 'unpinned':
+      return message(
+        'info',
+        `📌 VM-Sync: Pin removed: ${event.site} was pinned by hand; the direction follows DNS or ACTIVE_SITE again`,
+      );
+    case 'pin-ended':
+      return message(
+        'warn',
+        `📌 VM-Sync: Pin ended: ${event.site} was pinned by hand until ${iso(event.untilMs)}; the direction follows DNS or ACTIVE_SITE again`,
+      );
     case 'check-unknown':
       return logged('warn', `Check unknown: ${event.reason}`);
     case 'mark-started':

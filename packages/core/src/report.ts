@@ -1,7 +1,8 @@
 import type { BackfillFound } from './backfill.ts';
 import type { ClockReading } from './clock.ts';
+import type { ActiveSite } from './direction.ts';
 import type { History } from './history.ts';
-import type { ActiveSite, Direction, Site } from './site.ts';
+import type { Direction, Site } from './site.ts';
 import type { LimitFlag, RewritingFlag, TwinFinding } from './twins.ts';
 import type { Window } from './window.ts';
 

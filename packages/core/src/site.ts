@@ -34,13 +34,11 @@ export const reverse = (direction: Direction): Direction => directionFrom(direct
 export const formatDirection = (direction: Direction): string =>
   `${direction.source} → ${direction.destination}`;
 
-/**
- * Which site is active, as far as the evidence goes. `reason` is a sentence that a person can check; when the site is
- * `unknown` nothing may be written (DESIGN, invariant 7).
- */
-export type ActiveSite =
-  | { readonly site: Site; readonly reason: string }
-  | { readonly site: 'unknown'; readonly reason: string };
+/** The site that an address names, with a sentence that a person can check. */
+export interface NamedSite {
+  readonly site: Site | 'unknown';
+  readonly reason: string;
+}
 
 /** What a DNS look-up brought: addresses, or why there are none. */
 export type DnsAnswer =
@@ -52,7 +50,7 @@ export function activeSiteFromDns(
   record: string,
   answer: DnsAnswer,
   addressOf: Readonly<Record<Site, string>>,
-): ActiveSite {
+): NamedSite {
   if (answer.kind === 'failed') {
     return { site: 'unknown', reason: `DNS record ${record}: ${answer.reason}` };
   }

@@ -8,9 +8,12 @@ import {
 } from './backfill.ts';
 import { ageOut, type BeyondRepair } from './beyond.ts';
 import { aheadOfUsMs } from './clock.ts';
+import { directionDoubts } from './direction.ts';
+import { type DirectionMemory, NO_DIRECTION } from './direction-memory.ts';
 import type { SyncEvent } from './event.ts';
 import { type History, nextPass, unsurveyed, withDiffering, withoutProven } from './history.ts';
 import { advance, applyBackfill, firstMark, type Mark, reopen } from './mark.ts';
+import type { Pin } from './pin.ts';
 import type { CheckReport, FoundWindows, SettledRun, SiteObservation } from './report.ts';
 import {
   DIRECTION_KEYS,
@@ -54,6 +57,9 @@ export interface SyncState {
   readonly consecutiveClean: number;
   readonly failbackReady: boolean;
   readonly activeSite: Site | 'unknown';
+  readonly direction: DirectionMemory;
+  /** A person's word about the direction; null when there is none. */
+  readonly pin: Pin | null;
   readonly gapsDetected: number;
   readonly samplesSynced: number;
   readonly lastError: string | null;
@@ -83,6 +89,8 @@ export const EMPTY_STATE: SyncState = {
   consecutiveClean: 0,
   failbackReady: false,
   activeSite: 'unknown',
+  direction: NO_DIRECTION,
+  pin: null,
   gapsDetected: 0,
   samplesSynced: 0,
   lastError: null,
@@ -359,7 +367,7 @@ function whyNotReady(
   cleanChecks: number,
 ): string[] {
   const { destination } = report.direction;
-  const reasons: string[] = [];
+  const reasons = directionDoubts(report.active);
   const { gaps, missing } = report.tallied;
   if (gaps > 0) {
     const least = report.leftOut ? 'at least ' : '';

@@ -78,7 +78,14 @@ describe('READY', () => {
     const common = {
       atMs: nowMs,
       tookMs: 5,
-      active: { site: 'primary', reason: 'test' },
+      active: {
+        site: 'primary',
+        reason: 'test',
+        witnesses: [],
+        mayWrite: true,
+        whyNoWriting: null,
+        epoch: 1,
+      } as const,
       sites: {
         primary: { healthy: true, observation: primary },
         dr: { healthy: true, observation: dr },

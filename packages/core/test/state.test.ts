@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  type ActiveSite,
   afterCheck,
   afterRun,
   type BackfillFound,
@@ -66,7 +67,14 @@ interface CheckOptions {
 /** One check as the scheduler makes it: before, and after with a report. */
 function check(state: SyncState, options: CheckOptions): Step {
   const { nowMs, source = 'primary', outcome = 'clean' } = options;
-  const active = { site: source, reason: `the ${source} site` } as const;
+  const active: ActiveSite = {
+    site: source,
+    reason: `the ${source} site`,
+    witnesses: [],
+    mayWrite: true,
+    whyNoWriting: null,
+    epoch: 1,
+  };
   const common = { atMs: nowMs, tookMs: 5, active, sites: { primary: undefined, dr: undefined } };
   if (outcome === 'unknown') {
     const reason = options.reason ?? 'a site does not answer';

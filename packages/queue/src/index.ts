@@ -1,6 +1,7 @@
 export * from './backfills.ts';
 export * from './connection.ts';
 export { PaceStore } from './pace-store.ts';
+export * from './pins.ts';
 export * from './progress.ts';
 export * from './queues.ts';
 export * from './readiness.ts';

@@ -5,7 +5,7 @@ export const PREFIX = '{vmsync}';
 
 /** One table of all queues; the name of a job is also the name of the step that does it. */
 export const QUEUES = {
-  /** `check-gaps`, `settle-run` and `backfill`: one at a time, in the scheduler, because they own the state. */
+  /** `check-gaps`, `settle-run`, `backfill` and `pin`: one at a time, in the scheduler, because they own the state. */
   checks: 'checks',
   /** `repair-chunk`, in the workers. */
   repairs: 'repairs',
@@ -33,7 +33,7 @@ export const CHECK_OPTIONS: JobsOptions = {
   attempts: 1,
 };
 
-/** Before every check that waits: an operator sees at once what became of the wish. */
+/** Backfills and pins, before every check that waits: an operator sees at once what became of the wish. */
 export const BACKFILL_OPTIONS: JobsOptions = {
   ...KEPT,
   attempts: 3,

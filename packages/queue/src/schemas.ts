@@ -1,11 +1,15 @@
 import {
+  type ActiveSite,
   type Attempt,
   type Backfill,
   type BeyondRepair,
   type Chunk,
   type ChunkRates,
+  type DirectionMemory,
   type FinishedChunk,
   LIMIT_FLAGS,
+  NO_DIRECTION,
+  type Pin,
   REWRITING_FLAGS,
   type SyncState,
   type TwinFinding,
@@ -71,6 +75,36 @@ const attempt: z.ZodType<Attempt> = z.object({
   stuck: z.boolean(),
 });
 
+const epoch = z.number().int().min(0);
+
+const directionMemory: z.ZodType<DirectionMemory> = z.object({
+  site: site.nullable(),
+  epoch,
+  sinceMs: ms.nullable(),
+  firstEqualMs: ms.nullable(),
+  lastEqualMs: ms.nullable(),
+  ttlMs: z.number().min(0),
+  confirmed: z.boolean(),
+  whyNoWriting: z.string().nullable(),
+});
+
+const pin: z.ZodType<Pin> = z.object({ site, untilMs: ms, atMs: ms });
+
+const activeSite: z.ZodType<ActiveSite> = z.object({
+  site: z.enum(['primary', 'dr', 'unknown']),
+  reason: z.string(),
+  witnesses: z.array(
+    z.object({
+      name: z.enum(['pin', 'setting', 'address', 'lease', 'freshness']),
+      says: z.enum(['primary', 'dr', 'unknown']).nullable(),
+      text: z.string(),
+    }),
+  ),
+  mayWrite: z.boolean(),
+  whyNoWriting: z.string().nullable(),
+  epoch,
+});
+
 /** The remembered state, as it stands in Redis and in the state file. What older versions did not know has a default. */
 export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   lastCheckMs: ms.nullable(),
@@ -78,6 +112,8 @@ export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   consecutiveClean: z.number().int().min(0),
   failbackReady: z.boolean(),
   activeSite: z.enum(['primary', 'dr', 'unknown']),
+  direction: directionMemory.default(NO_DIRECTION),
+  pin: pin.nullable().default(null),
   gapsDetected: z.number().int().min(0),
   samplesSynced: z.number().int().min(0),
   lastError: z.string().nullable(),
@@ -105,7 +141,7 @@ const direction = z
 
 /** What a `check-gaps` job carries. */
 export const CheckOrder = z.object({
-  cause: z.enum(['schedule', 'start', 'confirm', 'operator']),
+  cause: z.enum(['schedule', 'start', 'confirm', 'direction', 'operator']),
 });
 export type CheckOrder = z.infer<typeof CheckOrder>;
 
@@ -137,6 +173,17 @@ export const BackfillRequest = z.strictObject({
 });
 export type BackfillRequest = z.infer<typeof BackfillRequest>;
 
+/** What a `pin` job carries: an operator's word about the direction. */
+export const PinOrder = z.discriminatedUnion('action', [
+  z.object({ action: z.literal('pin'), pin }),
+  z.object({ action: z.literal('unpin') }),
+]);
+export type PinOrder = z.infer<typeof PinOrder>;
+
+/** A pin as a script or a form asks for it. */
+export const PinRequest = z.strictObject({ site: z.string(), for: z.string() });
+export type PinRequest = z.infer<typeof PinRequest>;
+
 /** What a `settle-run` job carries. */
 export const SettleOrder = z.object({ runId: z.string().min(1) });
 export type SettleOrder = z.infer<typeof SettleOrder>;
@@ -153,6 +200,8 @@ const chunk: z.ZodType<Chunk> = z.object({
 export const ChunkOrder = z.object({
   runId: z.string().min(1),
   direction,
+  /** Of the direction when the order was given; 0 in orders of older versions, which hold no more. */
+  epoch: epoch.default(0),
   chunk,
   /** The grid of the comparison, and the sites' deduplication interval (0: none). */
   stepMs: z.number().int().min(1000),
@@ -185,6 +234,7 @@ export type ChunkResult = z.infer<typeof ChunkResult>;
 export const RunRecord = z.object({
   id: z.string().min(1),
   direction,
+  epoch: epoch.default(0),
   createdMs: ms,
   /** The backfill that it belongs to; null for a regular repair. */
   backfillId: z.string().min(1).nullable().default(null),
@@ -264,6 +314,8 @@ export const Status = z.object({
   /** After this instant the last check is too old to say READY. */
   validUntilMs: ms,
   activeReason: z.string(),
+  /** Absent in what older versions wrote. */
+  active: activeSite.optional(),
   outcome: z.enum(['clean', 'gaps', 'unknown']),
   tookMs: z.number(),
   horizonMs: ms.nullable(),

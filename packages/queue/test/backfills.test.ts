@@ -99,6 +99,7 @@ test('a change is asked for by id; of what there is not, or has ended, it is ref
 const run = (id: string, more: Partial<RunRecord> = {}): RunRecord => ({
   id,
   direction: { source: 'primary', destination: 'dr' },
+  epoch: 1,
   createdMs: nowMs - 30_000,
   backfillId: 'b1',
   state: 'open',

@@ -6,6 +6,7 @@ import {
   type History,
   type Mark,
   makeWindow,
+  NO_DIRECTION,
   NOTHING_TALLIED,
   noteRepaired,
   PLAN_LIMITS,
@@ -55,7 +56,14 @@ function checked() {
     {
       atMs: nowMs,
       tookMs: 1,
-      active: { site: 'primary', reason: 'r' },
+      active: {
+        site: 'primary',
+        reason: 'r',
+        witnesses: [],
+        mayWrite: true,
+        whyNoWriting: null,
+        epoch: 1,
+      },
       sites: { primary: undefined, dr: undefined },
       outcome: 'gaps',
       direction,
@@ -92,7 +100,8 @@ test('a state of the core is accepted, before and after its way through JSON', (
 });
 
 test('a state that an older version wrote is read', () => {
-  const { beyondRepair: _, stuck: __, backfills: ___, ...older } = checked();
+  const { beyondRepair: _, stuck: __, backfills: ___, direction, pin, ...older } = checked();
+  expect([direction, pin]).toEqual([NO_DIRECTION, null]);
   const { earlier, ...mark } = older.marks['primary-to-dr'] as Mark;
   expect(earlier).toEqual([]);
   const marks = { ...older.marks, 'primary-to-dr': mark };
@@ -101,6 +110,8 @@ test('a state that an older version wrote is read', () => {
     beyondRepair: [],
     stuck: { attempted: [] },
     backfills: [],
+    direction: NO_DIRECTION,
+    pin: null,
   });
 });
 
@@ -164,7 +175,14 @@ test('the orders of a plan are accepted', () => {
   const chunks = planGaps([{ scope, window, names, gaps }], stepMs, PLAN_LIMITS);
   expect(chunks.length).toBeGreaterThan(0);
   for (const chunk of chunks) {
-    const order = { runId: 'r', direction: directionFrom('dr'), chunk, stepMs, dedupMs: 0 };
+    const order = {
+      runId: 'r',
+      direction: directionFrom('dr'),
+      epoch: 3,
+      chunk,
+      stepMs,
+      dedupMs: 0,
+    };
     expect(ChunkOrder.parse(JSON.parse(JSON.stringify(order)))).toEqual(order);
   }
 });
@@ -228,7 +246,7 @@ test('a run that an older version wrote belongs to no backfill', () => {
     samplesCopied: 0,
     bytesCopied: 0,
   };
-  expect(RunRecord.parse(run)).toEqual({ ...run, backfillId: null });
+  expect(RunRecord.parse(run)).toEqual({ ...run, epoch: 0, backfillId: null });
   for (const state of ['paused', 'cancelled']) {
     expect(RunRecord.safeParse({ ...run, state, backfillId: 'b' }).success).toBe(true);
   }

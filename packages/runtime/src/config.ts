@@ -34,6 +34,8 @@ export type ActiveConfig =
       readonly record: string;
       readonly server: string | undefined;
       readonly addressOf: Readonly<Record<Site, string>>;
+      /** Whose TXT is read for a lease; undefined when none is. */
+      readonly leaseRecord: string | undefined;
     };
 
 /** Everything that the environment says, parsed and judged. */
@@ -193,6 +195,7 @@ const Schema = z.object({
   PRIMARY_IP: ipAddress.optional(),
   DR_IP: ipAddress.optional(),
   DNS_SERVER: dnsServer.optional(),
+  DNS_LEASE_RECORD: z.string().optional(),
   ACTIVE_SITE: oneOf('auto', 'primary', 'dr').prefault('auto'),
   CHECK_INTERVAL: seconds(1_000).prefault('120'),
   QUERY_WINDOW: seconds(1_000).prefault('3600'),
@@ -331,7 +334,9 @@ function activeConfig(data: Partial<Parsed>, faults: Faults): ActiveConfig | und
   if (sameAddress(primary, dr)) {
     faults.add('DR_IP', 'the same as PRIMARY_IP, so the record cannot tell the sites apart');
   }
-  return { by: 'dns', record, server, addressOf: { primary, dr } };
+  const lease = data.DNS_LEASE_RECORD ?? record;
+  const leaseRecord = lease === 'none' ? undefined : lease;
+  return { by: 'dns', record, server, addressOf: { primary, dr }, leaseRecord };
 }
 
 /** Settings that are right one by one and wrong together. */

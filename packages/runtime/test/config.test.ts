@@ -52,6 +52,7 @@ test('the defaults are those of the table', () => {
       record: 'vm.example',
       server: undefined,
       addressOf: { primary: '192.0.2.1', dr: '192.0.2.2' },
+      leaseRecord: 'vm.example',
     },
     checkIntervalMs: 120_000,
     queryWindowMs: 3_600_000,

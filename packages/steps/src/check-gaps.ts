@@ -39,10 +39,12 @@ import {
   subtractWindows,
   VmSyncError,
   type Window,
+  withFreshness,
 } from '@vm-sync/core';
 import type { Measure } from './compare-slice.ts';
 import { BUCKETS_PER_SLICE, type Comparison, compareWindows } from './compare-windows.ts';
 import { Findings } from './findings.ts';
+import { lookAtFreshness } from './freshness.ts';
 import type { Pair, SiteDatabase } from './ports.ts';
 import { seekGaps } from './seek-gaps.ts';
 import { surveyHistory } from './survey-history.ts';
@@ -125,12 +127,16 @@ export async function checkGaps(
   state: SyncState,
 ): Promise<CheckResult> {
   const startedMs = context.now();
-  const [active, primary, dr] = await Promise.all([
+  const [named, primary, dr] = await Promise.all([
     context.resolveActive(),
     view(context.sites.primary, context.signal),
     view(context.sites.dr, context.signal),
   ]);
   const sites = { primary, dr };
+  const active =
+    primary.healthy && dr.healthy
+      ? withFreshness(named, await lookAtFreshness(context, settings, startedMs))
+      : named;
   const twins =
     primary.healthy && dr.healthy
       ? judgeTwins(primary.observation, dr.observation, settings)

@@ -7,5 +7,6 @@ export {
   type Plan,
   type SetAside,
 } from './check-gaps.ts';
+export { type FreshnessContext, type FreshnessSettings, lookAtFreshness } from './freshness.ts';
 export type * from './ports.ts';
 export { type ChunkContext, type ChunkOutcome, repairChunk, ShortError } from './repair-chunk.ts';

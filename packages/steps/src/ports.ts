@@ -50,6 +50,8 @@ export interface SiteDatabase {
   labelNames(request: Omit<TallyRequest, 'stepMs'>): Promise<string[]>;
   /** Samples of all series together; a series that several selectors meet may be counted several times. */
   totalSamples(request: SelectionRequest): Promise<number>;
+  /** When the newest sample of all series in the window was taken; null when there is none. */
+  newestSample(request: SelectionRequest): Promise<number | null>;
   /** Samples by series key; a series that several selectors meet is counted once. */
   counts(request: SelectionRequest): Promise<Map<string, number>>;
   /** Distinct or not, in the order of time, by series key. */

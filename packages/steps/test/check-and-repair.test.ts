@@ -42,7 +42,14 @@ const check = (sites: Sites, state: SyncState, nowMs = NOW_MS, settings = SETTIN
   checkGaps(
     {
       sites,
-      resolveActive: async () => ({ site: 'primary', reason: 'test' }),
+      resolveActive: async () => ({
+        site: 'primary',
+        reason: 'test',
+        witnesses: [],
+        mayWrite: true,
+        whyNoWriting: null,
+        epoch: 1,
+      }),
       now: () => nowMs,
       setAside: async () => NOTHING_SET_ASIDE,
     },

@@ -4,6 +4,15 @@ import { expect, test } from 'vitest';
 import { type CheckSettings, checkGaps, NOTHING_SET_ASIDE } from '../src/index.ts';
 import { FakeDatabase } from './fake-database.ts';
 
+const ACTIVE = {
+  site: 'primary',
+  reason: 'test',
+  witnesses: [],
+  mayWrite: true,
+  whyNoWriting: null,
+  epoch: 1,
+} as const;
+
 const STEP_MS = 60_000;
 const MINUTE_MS = 60_000;
 /** What a right clock shows. */
@@ -43,7 +52,7 @@ async function check(
   sites.dr.clockOffsetMs = off.drMs - off.ourMs;
   const context = {
     sites,
-    resolveActive: async () => ({ site: 'primary', reason: 'test' }) as const,
+    resolveActive: async () => ACTIVE,
     now: () => TRUE_MS + off.ourMs,
     setAside: async () => NOTHING_SET_ASIDE,
   };
@@ -77,7 +86,7 @@ test('a clock that nobody can compare with misleads: this is what the others are
   const sites = sitesInFlight();
   const context = {
     sites,
-    resolveActive: async () => ({ site: 'primary', reason: 'test' }) as const,
+    resolveActive: async () => ACTIVE,
     now: () => TRUE_MS + TEN_MS,
     setAside: async () => NOTHING_SET_ASIDE,
   };

@@ -73,6 +73,23 @@ function contract(
     expect(await tallies(database)).toEqual(await tallies(reference));
   });
 
+  test('the newest sample is the last one in the window, of all selectors', async () => {
+    const { fromMs, toMs } = window;
+    const [late, before] = ['{__name__="sparse"}', '{__name__="regular",job="b"}'];
+    const windows = [
+      window,
+      { fromMs, toMs: toMs - STEP_MS - 1 },
+      { fromMs: toMs + 60_000, toMs: toMs + 120_000 },
+    ];
+    for (const looked of windows) {
+      for (const selectors of [[late], [before], [before, late], ['{__name__="absent"}']]) {
+        const request = { selectors, window: looked };
+        expect(await database.newestSample(request)).toBe(await reference.newestSample(request));
+      }
+    }
+    expect(await database.newestSample({ selectors: [late], window })).toBe(toMs);
+  });
+
   test('prints have the same occupied slots, and the same digits up to rounding', async () => {
     for (const slotMs of dedupMs >= 1_000 ? [dedupMs] : [1_000, 10_000]) {
       const request = { selector, window, stepMs: STEP_MS, slotMs };

@@ -120,6 +120,13 @@ export class FakeDatabase implements SiteDatabase {
     return total;
   }
 
+  async newestSample(request: SelectionRequest): Promise<number | null> {
+    const newest = [...this.#selected(request.selectors, request)].map(
+      ({ timestamps }) => timestamps.at(-1) as number,
+    );
+    return newest.length === 0 ? null : Math.max(...newest);
+  }
+
   async counts(request: SelectionRequest): Promise<Map<string, number>> {
     const found = [...(await this.timestamps(request))];
     return new Map(found.map(([key, timestamps]) => [key, timestamps.length]));

@@ -14,7 +14,8 @@ export type DnsRecord = {
   addresses?: readonly string[];
   /** Seconds. */
   ttl?: number;
-  txt?: string;
+  /** One text, or several. */
+  txt?: string | readonly string[];
   /** Another name, which must have a record too. */
   cname?: string;
 };
@@ -66,7 +67,7 @@ function configOf(port: number, records: readonly DnsRecord[]): string {
 function linesOf({ name, addresses = [], ttl = 0, txt, cname }: DnsRecord): string[] {
   return [
     ...addresses.map((address) => `host-record=${name},${address},${ttl}`),
-    ...(txt === undefined ? [] : [`txt-record=${name},"${txt}"`]),
+    ...(txt === undefined ? [] : [txt].flat()).map((text) => `txt-record=${name},"${text}"`),
     ...(cname === undefined ? [] : [`cname=${name},${cname},${ttl}`]),
   ];
 }

@@ -2,6 +2,7 @@ import { type SiteLoad, type SiteObservation, VmSyncError } from '@vm-sync/core'
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import { labelNames, labelValues } from './labels.ts';
 import { LoadProbe } from './load.ts';
+import { newestSample } from './newest.ts';
 import { observe, readMetrics } from './observe.ts';
 import { type PrintsRequest, prints } from './prints.ts';
 import { counts, type SelectionRequest, type TallyRequest, tally, totalSamples } from './query.ts';
@@ -47,6 +48,10 @@ export class VictoriaMetrics {
 
   totalSamples(request: SelectionRequest): Promise<number> {
     return totalSamples(this.endpoint, request);
+  }
+
+  newestSample(request: SelectionRequest): Promise<number | null> {
+    return newestSample(this.endpoint, request);
   }
 
   /** Samples by series key; a series that several selectors meet is counted once. */

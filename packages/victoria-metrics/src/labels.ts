@@ -1,6 +1,7 @@
 import { errorKind, type Window } from '@vm-sync/core';
 import { z } from 'zod';
 import type { Endpoint } from './endpoint.ts';
+import { jsonOrNothing } from './json.ts';
 import { endToAskFor, seconds } from './time.ts';
 
 const List = z.object({ status: z.literal('success'), data: z.array(z.string()) });
@@ -63,12 +64,4 @@ async function ask(
   const parsed = List.safeParse(jsonOrNothing(text));
   if (!parsed.success) throw endpoint.strange('query', 'something else than a list of labels');
   return parsed.data.data;
-}
-
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -8,6 +8,7 @@ import {
 } from '@vm-sync/core';
 import { z } from 'zod';
 import type { Endpoint } from './endpoint.ts';
+import { jsonOrNothing } from './json.ts';
 
 const Scalar = z.object({
   status: z.literal('success'),
@@ -145,12 +146,4 @@ function parseRetentionMs(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const [, months] = /^([\d.]+)M?$/.exec(text) ?? [];
   return months === undefined ? parseDurationMs(text) : Number(months) * 31 * 86_400_000;
-}
-
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

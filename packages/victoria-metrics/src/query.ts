@@ -21,7 +21,7 @@ export interface SelectionRequest {
 }
 
 /** Queries are given up by the server after this long; they are then asked in smaller parts. */
-const QUERY_TIMEOUT_MS = 30_000;
+export const QUERY_TIMEOUT_MS = 30_000;
 
 /** Streams the exact sample counts of every series that has samples in the window, in the server's order. */
 export async function* tally(

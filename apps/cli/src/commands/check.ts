@@ -5,10 +5,11 @@ import {
   formatWindow,
   type SyncState,
 } from '@vm-sync/core';
-import { type Config, readStateFile, resolveActiveSite } from '@vm-sync/runtime';
+import { type Config, readStateFile } from '@vm-sync/runtime';
 import { checkSettings } from '@vm-sync/scheduler';
 import { type CheckResult, checkGaps, NOTHING_SET_ASIDE } from '@vm-sync/steps';
 import { openDatabases } from '@vm-sync/victoria-metrics';
+import { lookAtDirection } from '../direction.ts';
 import { complain, EXIT, type ExitCode, number, print, printJson } from '../output.ts';
 
 interface Options {
@@ -79,20 +80,21 @@ export function describePlan({ report, plans }: CheckResult, json: boolean): Exi
   return chunks.length > 0 ? EXIT.found : EXIT.fine;
 }
 
-/** One comparison by the scheduler's own step; by default of what the remembered state says is due. */
-export async function compareNow(config: Config, state?: SyncState): Promise<CheckResult> {
+/** One comparison by the scheduler's own step, of what the remembered state says is due. */
+export async function compareNow(config: Config): Promise<CheckResult> {
+  const state = await rememberedState(config);
   const databases = openDatabases(config.vm);
   try {
     return await checkGaps(
       {
         sites: databases,
-        resolveActive: () => resolveActiveSite(config.active),
+        resolveActive: () => lookAtDirection(config, state),
         now: Date.now,
         setAside: async () => NOTHING_SET_ASIDE,
       },
       // Nobody waits for this one but the person who asked.
       { ...checkSettings(config), proveMs: Number.POSITIVE_INFINITY },
-      state ?? (await rememberedState(config)),
+      state,
     );
   } finally {
     await Promise.all([databases.primary.close(), databases.dr.close()]);

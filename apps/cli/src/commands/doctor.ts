@@ -1,13 +1,20 @@
 import {
+  type ActiveSite,
+  directionDoubts,
   errorText,
   formatDuration,
   judgeTwins,
   SITES,
   type Site,
   type SiteObservation,
+  type Witness,
+  withFreshness,
 } from '@vm-sync/core';
-import { type Config, resolveActiveSite } from '@vm-sync/runtime';
+import type { Config } from '@vm-sync/runtime';
+import { checkSettings } from '@vm-sync/scheduler';
+import { lookAtFreshness } from '@vm-sync/steps';
 import { openDatabases } from '@vm-sync/victoria-metrics';
+import { lookAtDirection, rememberedDirection } from '../direction.ts';
 import { EXIT, type ExitCode, print, printJson } from '../output.ts';
 import { withRedis } from '../redis.ts';
 
@@ -37,10 +44,12 @@ export async function doctor(config: Config, { json }: { json?: boolean }): Prom
       findings.push({ what: site, verdict: 'fault', text: errorText(error) });
     }
   }
+  const fresh = await lookAtFreshness({ sites: databases }, checkSettings(config), Date.now());
   await Promise.all([databases.primary.close(), databases.dr.close()]);
+  const active = await lookAtDirection(config, await rememberedDirection(config));
   findings.push(
     ...judgePair(config, observations),
-    await judgeDns(config),
+    ...judgeDirection(withFreshness(active, fresh)),
     await judgeRedis(config),
   );
   if (json) printJson(findings);
@@ -88,13 +97,33 @@ function judgePair(config: Config, [a, b]: readonly SiteObservation[]): Finding[
   return [{ what, verdict: 'fine', text: 'settings and clocks agree, as far as they are known' }];
 }
 
-async function judgeDns(config: Config): Promise<Finding> {
-  const active = await resolveActiveSite(config.active);
-  return {
-    what: 'direction',
-    verdict: active.site === 'unknown' ? 'fault' : 'fine',
-    text: active.reason,
-  };
+/** The direction, each witness of it, and whether it is evidence enough for writing. */
+function judgeDirection(active: ActiveSite): Finding[] {
+  const doubts = directionDoubts(active);
+  const verdict = active.site === 'unknown' ? 'fault' : 'fine';
+  const contradicts = ({ says }: Witness) => says !== null && says !== active.site;
+  const isStopped = active.witnesses.some((one) => one.name === 'lease' && contradicts(one));
+  return [
+    { what: 'direction', verdict, text: active.reason },
+    ...active.witnesses.map(
+      (witness): Finding => ({
+        what: `witness ${witness.name}`,
+        verdict: contradicts(witness) || witness.says === 'unknown' ? 'advice' : 'fine',
+        text: `says ${witness.says ?? 'nothing'}: ${witness.text}`,
+      }),
+    ),
+    ...doubts.map(
+      (text): Finding => ({
+        what: 'direction',
+        // Anything else may end by itself.
+        verdict: isStopped && !active.mayWrite ? 'fault' : 'advice',
+        text,
+      }),
+    ),
+    ...(active.mayWrite
+      ? [{ what: 'direction', verdict: 'fine', text: 'repairs may be written' } as const]
+      : []),
+  ];
 }
 
 async function judgeRedis(config: Config): Promise<Finding> {

@@ -11,6 +11,9 @@ import {
   formatShare,
   formatWindow,
   isUnfinished,
+  type Pin,
+  pinAt,
+  pinWitness,
   type ShownPace,
   SITES,
   type Site,
@@ -29,12 +32,16 @@ export const status = (config: Config, { json }: { json?: boolean }): Promise<Ex
     const seen = await store.loadStatus();
     const verdict = readiness(seen, undefined, Date.now());
     const paused = await repairs.isPaused();
-    const progress = await loadProgress(store, await store.loadState(), Date.now());
+    const state = await store.loadState();
+    const progress = await loadProgress(store, state, Date.now());
+    const pin = pinAt(state?.pin ?? null, Date.now());
     const pace = shownPace(await paces.current(config.paceLimits));
     if (json) {
-      const { detail: _, ...state } = seen ? stateToFile(seen.state) : {};
+      const { detail: _, ...fields } = seen ? stateToFile(seen.state) : {};
       printJson({
-        ...state,
+        ...fields,
+        active: seen?.active ?? null,
+        pin,
         ready: verdict.ready,
         known: verdict.known,
         reasons: verdict.reasons,
@@ -46,7 +53,7 @@ export const status = (config: Config, { json }: { json?: boolean }): Promise<Ex
     } else
       print(
         seen
-          ? describe(seen, verdict, paused, pace, progress)
+          ? describe(seen, verdict, pin, paused, pace, progress)
           : 'UNKNOWN: no check has been made yet; is the scheduler running?',
       );
     if (!verdict.known) return EXIT.unknown;
@@ -56,6 +63,7 @@ export const status = (config: Config, { json }: { json?: boolean }): Promise<Ex
 function describe(
   seen: Status,
   verdict: ReturnType<typeof readiness>,
+  pin: Pin | null,
   paused: boolean,
   pace: ShownPace,
   progress: AllProgress,
@@ -64,6 +72,7 @@ function describe(
   const word = verdict.ready ? 'FAILBACK READY' : verdict.known ? 'NOT READY' : 'UNKNOWN';
   const rows: [string, string][] = [
     ['active site', `${state.activeSite} (${seen.activeReason})`],
+    ...directionRows(seen, pin),
     [
       'last check',
       `${iso(state.lastCheckMs)}, ${formatDuration(Date.now() - seen.atMs)} ago, ${seen.outcome}`,
@@ -92,6 +101,18 @@ function describe(
   if (pace.reason !== null) rows.push([pace.stopped ? 'repairs stopped' : 'pace', pace.reason]);
   const because = verdict.reasons.map((reason) => `\n  ${reason}`).join('');
   return `${word}${because}\n\n${table(rows)}`;
+}
+
+/** Each witness of the direction, and whether it is evidence enough for writing; a pin also before a check has seen it. */
+function directionRows({ active }: Status, pin: Pin | null): [string, string][] {
+  const rows: [string, string][] = [];
+  if (pin) rows.push(['pin', pinWitness(pin).text]);
+  if (!active) return rows;
+  for (const { name, says, text } of active.witnesses) {
+    rows.push([`witness ${name}`, `${says ?? '-'}: ${text}`]);
+  }
+  rows.push(['writing', active.whyNoWriting ?? `allowed (epoch ${active.epoch})`]);
+  return rows;
 }
 
 /** What is being repaired, and the backfills that have not ended. */

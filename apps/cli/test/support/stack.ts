@@ -117,8 +117,8 @@ export type Stack = AsyncDisposable & {
   fill(samples: Partial<Record<Site, readonly Series[]>>): Promise<void>;
   /** Everything that both sites hold, sample by sample: A is primary, B is dr. */
   compareRaw(window?: { fromMs?: number; toMs?: number }): Promise<RawDifference>;
-  /** The record names this site from now on. */
-  activate(site: Site): Promise<void>;
+  /** The record names this site from now on, kept for so many seconds, and with this lease beside it. */
+  activate(site: Site, more?: { ttl?: number; txt?: string }): Promise<void>;
   /** Every job of the queue `repairs`. */
   chunks(): Promise<ChunkJob[]>;
   /** The last lines of every process, for a test's own errors. */
@@ -260,7 +260,7 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
     },
     compareRaw: async ({ fromMs, toMs } = {}) =>
       diffRaw(await exportSite('primary', toMs, fromMs), await exportSite('dr', toMs, fromMs)),
-    activate: (site) => orThrow(dns, 'dns').set(recordOf(site)),
+    activate: (site, more) => orThrow(dns, 'dns').set(recordOf(site, more)),
     chunks: () => chunkJobs(redis.url),
     story,
     [Symbol.asyncDispose]: () => ends.disposeAsync(),
@@ -298,7 +298,9 @@ function siteEnv(place: 'LOCAL' | 'REMOTE', { vm, vmauth, url }: SiteStack): Env
   };
 }
 
-const recordOf = (site: Site) => [{ name: record, addresses: [addressOf[site]] }];
+const recordOf = (site: Site, more: { ttl?: number; txt?: string } = {}) => [
+  { name: record, addresses: [addressOf[site]], ...more },
+];
 
 /** Ended without ceremony: nothing that it holds is wanted afterwards. */
 function ended<T extends { kill(): Promise<void> }>(ends: AsyncDisposableStack, server: T): T {

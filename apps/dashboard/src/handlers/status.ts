@@ -1,4 +1,4 @@
-import { shownPace } from '@vm-sync/core';
+import { pinAt, shownPace } from '@vm-sync/core';
 import { loadProgress, readiness } from '@vm-sync/queue';
 import type { Context } from '../context.ts';
 import type { Handler } from '../http/serve.ts';
@@ -11,8 +11,10 @@ export const showStatus =
     const nowMs = Date.now();
     const { ready, reasons } = readiness(status, undefined, nowMs);
     const stale = status === undefined || nowMs > status.validUntilMs;
-    const progress = await loadProgress(store, await store.loadState(), nowMs);
+    const state = await store.loadState();
+    const progress = await loadProgress(store, state, nowMs);
+    const pin = pinAt(state?.pin ?? null, nowMs);
     const pace = shownPace(await paces.current(config.paceLimits));
-    const body = { ...status, readiness: { ready, reasons, stale }, pace, ...progress };
+    const body = { ...status, readiness: { ready, reasons, stale }, pin, pace, ...progress };
     return { status: 200, body };
   };

@@ -4,6 +4,7 @@ import {
   formatDirection,
   formatDuration,
   type Mark,
+  pinWitness,
   SITES,
   type Site,
   verifiedThroughMs,
@@ -14,14 +15,29 @@ import { type Html, html, type Part } from './html.ts';
 import { badge, card, detail, facts, nothing } from './parts.ts';
 import { ago, countText, instant, spanText } from './text.ts';
 
-export function directionSection({ status }: Overview): Html {
+export function directionSection({ status, pin }: Overview): Html {
   if (!status) return card('Direction', nothing('Known after the first check.'));
   const direction = directionOf(status);
   const words = direction ? formatDirection(direction) : 'unknown: nothing is written';
   return card(
     'Direction',
-    html`<p class="big">${words}</p><p class="muted">${status.activeReason}</p>`,
+    html`<p class="big">${words}</p><p class="muted">${status.activeReason}</p>
+${pin !== null && html`<p>${badge('busy', 'pinned')} ${pinWitness(pin).text}</p>`}
+${status.active && evidence(status.active)}`,
   );
+}
+
+/** What each witness says, and whether it is evidence enough for writing. */
+function evidence({ witnesses, whyNoWriting }: NonNullable<Status['active']>): Html {
+  const writing =
+    whyNoWriting === null
+      ? badge('good', 'allowed')
+      : [badge('busy', 'not now'), detail(whyNoWriting)];
+  const rows = witnesses.map(
+    ({ name, says, text }) =>
+      [`Witness: ${name}`, [says ?? 'takes no side', detail(text)]] as const,
+  );
+  return facts([...rows, ['Writing', writing]]);
 }
 
 export function sitesSection({ status }: Overview): Html {

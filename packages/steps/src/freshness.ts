@@ -1,0 +1,56 @@
+import {
+  errorText,
+  formatSelector,
+  freshnessWitness,
+  makeWindow,
+  type NewestSample,
+  type Selector,
+  type Site,
+  type Witness,
+} from '@vm-sync/core';
+import type { SiteDatabase } from './ports.ts';
+
+/** What decides how much fresher one site's data must be to mean something. */
+export interface FreshnessSettings {
+  readonly scope: readonly Selector[];
+  readonly stepMs: number;
+  readonly settleMs: number;
+}
+
+export interface FreshnessContext {
+  readonly sites: Readonly<Record<Site, SiteDatabase>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A site that writes has samples of so long ago; only of one that has none, more is read. */
+const NARROW_MS = 300_000;
+
+/** So far back the newest sample is looked for, at the least. */
+const WIDE_MS = 3_600_000;
+
+/**
+ * Asks both databases for their newest sample. What differs by less than the settle time and two buckets is in flight, or
+ * the clocks differ. That a site cannot say is no failure of the check: others look at the samples themselves.
+ */
+export async function lookAtFreshness(
+  context: FreshnessContext,
+  { scope, stepMs, settleMs }: FreshnessSettings,
+  nowMs: number,
+): Promise<Witness> {
+  const toleranceMs = settleMs + 2 * stepMs;
+  const wideMs = Math.max(WIDE_MS, 2 * toleranceMs);
+  const selectors = scope.map(formatSelector);
+  const newestOf = async (site: Site): Promise<NewestSample> => {
+    const { sites, signal } = context;
+    const within = (lengthMs: number) =>
+      sites[site].newestSample({ selectors, window: makeWindow(nowMs - lengthMs, nowMs), signal });
+    try {
+      return (await within(NARROW_MS)) ?? (await within(wideMs));
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      return { failed: errorText(error) };
+    }
+  };
+  const [primary, dr] = await Promise.all([newestOf('primary'), newestOf('dr')]);
+  return freshnessWitness({ primary, dr }, { fromMs: nowMs - wideMs, toMs: nowMs, toleranceMs });
+}
