@@ -83,7 +83,7 @@ export const scattered: Workload = {
         `${missing.size} of ${shape.series * BUCKETS} pairs missing`,
         'counted by a proxy before each site: bodies of requests and answers as they went over the line, from the wish ' +
           'for a check up to the check that proved the repair; both hops of a copied byte count, for curl too',
-        'vm-sync asks for gzip, the yardstick does not; `compressed` in the JSON is the yardstick with gzip',
+        'neither asks for compressed answers; `compressed` in the JSON is an export that does',
         "everything: also counting, reading back, and the servers' /metrics, which are read every 5 s however small the hole",
       ],
       rounds: given,
