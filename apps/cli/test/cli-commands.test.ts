@@ -117,6 +117,8 @@ test.concurrent('the doctor is content with two that are alike', async () => {
   });
   const fine = await stack.run('doctor');
   expect([fine.code, fine.stderr]).toEqual([0, '']);
+  expect(fine.stdout).toMatch(/^ok +both sites: settings agree/m);
+  expect(fine.stdout).toMatch(/^ok +the clocks: agree with this machine's$/m);
   expect(fine.stdout).toMatch(
     /^ok +direction: DNS record monitoring\.test answers 192\.0\.2\.1, the primary site$/m,
   );

@@ -32,6 +32,7 @@ export async function renderMetrics(scrape: Scrape, nowMs: number): Promise<stri
   if (status) {
     setCheck(set, status, nowMs);
     setState(set, status);
+    setTwins(set, status);
     new Counter({
       name: 'vmsync_repaired_samples_total',
       help: 'Samples that repairs imported into a destination.',
@@ -75,6 +76,27 @@ function setCheck(set: Setter, status: Status, nowMs: number): void {
     [{}, tallied.missing],
   ]);
   set('gaps', 'Gaps (series by stretch of time) that the last check found.', [[{}, tallied.gaps]]);
+}
+
+function setTwins(set: Setter, { twins, sites }: Status): void {
+  const clocks = SITES.flatMap((site): [Labels, number][] => {
+    const view = sites[site];
+    const clock = view?.healthy ? view.observation.clock : undefined;
+    return clock ? [[{ site }, clock.offsetMs / 1e3]] : [];
+  });
+  if (clocks.length > 0) {
+    const help = "By how much the site's clock was ahead of this vm-sync's at the last check.";
+    set('site_clock_offset_seconds', help, clocks);
+  }
+  if (!twins) return;
+  set(
+    'twin_findings',
+    'Settings and clocks that stand in the way of the sites being equal, by severity.',
+    (['fault', 'advice'] as const).map((severity) => [
+      { severity },
+      twins.filter((found) => found.severity === severity).length,
+    ]),
+  );
 }
 
 function setState(set: Setter, { state, sites }: Status): void {

@@ -1,3 +1,4 @@
+import { siteNowMs } from './clock.ts';
 import type { SyncEvent } from './event.ts';
 import { type History, withDiffering, withoutProven } from './history.ts';
 import { giveUpBefore, type Mark, reopen } from './mark.ts';
@@ -54,17 +55,21 @@ export function repairEdges(
 ): RepairEdge[] {
   const of = (site: Direction['source']) => observations.find((one) => one.site === site);
   const edges: RepairEdge[] = [];
-  const add = (reason: BeyondReason, ageMs: number) =>
-    edges.push({ reason, beforeMs: Math.max(0, Math.ceil(nowMs - ageMs)) });
+  const add = (reason: BeyondReason, site: Direction['source'], ageMs: number) => {
+    const siteMs = siteNowMs(nowMs, of(site) ?? {});
+    edges.push({ reason, beforeMs: Math.max(0, Math.ceil(siteMs - ageMs)) });
+  };
   const keptMs = of(destination)?.retentionMs;
-  if (keptMs !== undefined) add('destination-retention', keptMs - retentionMarginMs(keptMs));
+  if (keptMs !== undefined) {
+    add('destination-retention', destination, keptMs - retentionMarginMs(keptMs));
+  }
   const sourceKeptMs = of(source)?.retentionMs;
   if (sourceKeptMs !== undefined) {
-    add('source-retention', sourceKeptMs - retentionMarginMs(sourceKeptMs));
+    add('source-retention', source, sourceKeptMs - retentionMarginMs(sourceKeptMs));
   }
   const acceptedMs = of(destination)?.maxBackfillAgeMs;
   if (acceptedMs !== undefined) {
-    add('destination-backfill-age', acceptedMs - backfillMarginMs(acceptedMs));
+    add('destination-backfill-age', destination, acceptedMs - backfillMarginMs(acceptedMs));
   } else if (keptMs !== undefined) {
     // The page that names the retention was read, and names no such limit.
     edges.push({ reason: 'destination-backfill-age', beforeMs: 0 });

@@ -38,6 +38,13 @@ export function behindUsMs(observations: readonly SiteObservation[]): number {
   return -leastMs > CLOCK_TOLERANCE_MS ? -leastMs : 0;
 }
 
+/** What time it is for a site: its retention goes by its own clock. Within the tolerance it is ours. */
+export function siteNowMs(nowMs: number, { clock }: Pick<SiteObservation, 'clock'>): number {
+  if (!clock) return nowMs;
+  const certainMs = Math.abs(clock.offsetMs) - clock.uncertaintyMs;
+  return certainMs > CLOCK_TOLERANCE_MS ? nowMs + clock.offsetMs : nowMs;
+}
+
 /** How far the fastest of the sites' clocks is ahead of ours, 0 within the tolerance. */
 export function aheadOfUsMs(observations: readonly SiteObservation[]): number {
   const { mostMs } = certainSpan(observations);

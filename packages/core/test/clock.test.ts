@@ -13,6 +13,7 @@ import {
   judgeTwins,
   makeWindow,
   NOTHING_TALLIED,
+  repairEdgeMs,
   SITES,
   type Site,
   type SiteObservation,
@@ -60,6 +61,23 @@ test('what the reading leaves open, or the tolerance, moves nothing', () => {
       expect(clocksApartMs(seen)).toBe(certain);
     }),
   );
+});
+
+test('what a site keeps goes by its own clock', () => {
+  const day = 86_400_000;
+  const nowMs = 20_000 * day;
+  const edgeMs = (primary: number | undefined, dr: number | undefined) =>
+    repairEdgeMs(
+      nowMs,
+      directionFrom('primary'),
+      pair(primary, dr).map((one) => ({ ...one, retentionMs: 30 * day })),
+    );
+  const right = nowMs - 29 * day;
+  expect(edgeMs(undefined, undefined)).toBe(right);
+  expect(edgeMs(4_000, -4_000)).toBe(right);
+  // This machine is 3 days fast: nothing has become too old by that.
+  expect(edgeMs(-3 * day, -3 * day)).toBe(right - 3 * day);
+  expect(edgeMs(0, 3 * day)).toBe(right + 3 * day);
 });
 
 describe('READY', () => {

@@ -78,6 +78,8 @@ async function serve(
     return;
   }
   const upstream = openUpstream(target, request);
+  // Compressed, nobody could read what is to be changed.
+  if (fault?.kind === 'shift-clock') upstream.removeHeader('accept-encoding');
   response.once('close', () => upstream.destroy());
   const answered = answerOf(upstream);
   if (fault?.kind === 'drop-rows') await sendShare(request, upstream, fault.keepShare);

@@ -93,8 +93,14 @@ function judgePair(config: Config, [a, b]: readonly SiteObservation[]): Finding[
       });
     }
   }
-  if (findings.length > 0) return findings;
-  return [{ what, verdict: 'fine', text: 'settings and clocks agree, as far as they are known' }];
+  const about = (subject: string) => findings.some((one) => one.what === subject);
+  if (!about('both sites') && !about('primary') && !about('dr')) {
+    findings.push({ what, verdict: 'fine', text: 'settings agree, as far as they are known' });
+  }
+  if (a.clock && b.clock && !about('the clocks')) {
+    findings.push({ what: 'the clocks', verdict: 'fine', text: "agree with this machine's" });
+  }
+  return findings;
 }
 
 /** The direction, each witness of it, and whether it is evidence enough for writing. */
