@@ -300,9 +300,9 @@ async function failed(
   }
   await diary.end(`failed: ${text}`);
   if (error instanceof VmSyncError && error.timedOut) await diary.countTimeout();
+  await diary.markTurned(error instanceof TurnedError);
   if (kind === 'final') {
     if (error instanceof ShortError) await diary.markShort();
-    await diary.markTurned(error instanceof TurnedError);
     throw new UnrecoverableError(text);
   }
   throw new Error(text);
