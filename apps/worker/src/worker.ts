@@ -4,6 +4,7 @@ import {
   errorText,
   formatDirection,
   formatWindow,
+  judgePin,
   judgeRemembered,
   judgeTestimony,
   type OrderJudgement,
@@ -264,7 +265,11 @@ async function assertOrderHolds(
     const why = run ? `its run ${runId} is ${run.state}` : `its run ${runId} is not known any more`;
     throw new VmSyncError('final', expiredText(order, why));
   }
-  assertGood(order, judgeTestimony(order, known?.pin ?? null, await hearWitnesses(config.active)));
+  assertGood(
+    order,
+    judgePin(order, known?.pin ?? null, Date.now()) ??
+      judgeTestimony(order, await hearWitnesses(config.active)),
+  );
 }
 
 function assertGood(order: ChunkOrder, judged: OrderJudgement): void {
@@ -295,9 +300,9 @@ async function failed(
   }
   await diary.end(`failed: ${text}`);
   if (error instanceof VmSyncError && error.timedOut) await diary.countTimeout();
+  await diary.markTurned(error instanceof TurnedError);
   if (kind === 'final') {
     if (error instanceof ShortError) await diary.markShort();
-    await diary.markTurned(error instanceof TurnedError);
     throw new UnrecoverableError(text);
   }
   throw new Error(text);

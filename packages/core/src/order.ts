@@ -49,19 +49,27 @@ export function judgeRemembered(
   return HOLDS;
 }
 
+/** Judges an order by a person's word; undefined when nothing is pinned, and the witnesses have to be heard. */
+export function judgePin(
+  { direction }: DirectedOrder,
+  pin: Pin | null,
+  nowMs: number,
+): OrderJudgement | undefined {
+  const pinned = pinAt(pin, nowMs);
+  if (!pinned) return undefined;
+  if (pinned.site === direction.source) return HOLDS;
+  return { kind: 'turned', why: pinWitness(pinned).text };
+}
+
 /** Judges an order by what the witnesses say right now, after `judgeRemembered` has let it pass. */
 export function judgeTestimony(
   { direction }: DirectedOrder,
-  pin: Pin | null,
-  testimony: Testimony,
+  { named, lease }: Testimony,
 ): OrderJudgement {
-  const pinned = pinAt(pin, testimony.atMs);
-  const named = pinned ? pinWitness(pinned) : testimony.named;
   if (named.says === 'unknown') {
     return { kind: 'waits', why: `it is unknown which site is active (${named.text})` };
   }
   if (named.says !== direction.source) return { kind: 'turned', why: named.text };
-  const contradiction =
-    named.name === 'address' ? leaseContradiction(named, testimony.lease) : null;
+  const contradiction = named.name === 'address' ? leaseContradiction(named, lease) : null;
   return contradiction === null ? HOLDS : { kind: 'waits', why: contradiction };
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   type DirectionMemory,
   directionFrom,
+  judgePin,
   judgeRemembered,
   judgeTestimony,
   NO_DIRECTION,
@@ -66,14 +67,13 @@ test.each<[string, Site | 'unknown', Witness['says'] | undefined]>([
   ['turned', 'dr', 'dr'],
   ['turned', 'dr', 'primary'],
 ])('an order %s when the record says %s and the lease %s', (kind, site, lease) => {
-  expect(judgeTestimony(order, null, heard(site, lease)).kind).toBe(kind);
+  expect(judgeTestimony(order, heard(site, lease)).kind).toBe(kind);
 });
 
-test('a pin outranks what DNS says, as long as it lasts', () => {
+test('a pin needs no witnesses, as long as it lasts', () => {
   const pin = { site: 'primary', untilMs: nowMs + 1, atMs: 0 } as const;
-  expect(judgeTestimony(order, pin, heard('dr', 'dr'))).toEqual({ kind: 'holds' });
-  expect(judgeTestimony(order, { ...pin, untilMs: nowMs }, heard('dr', 'dr')).kind).toBe('turned');
-  expect(judgeTestimony(order, { ...pin, site: 'dr' }, heard('primary', 'primary')).kind).toBe(
-    'turned',
-  );
+  expect(judgePin(order, pin, nowMs)).toEqual({ kind: 'holds' });
+  expect(judgePin(order, { ...pin, site: 'dr' }, nowMs)?.kind).toBe('turned');
+  expect(judgePin(order, pin, nowMs + 1)).toBeUndefined();
+  expect(judgePin(order, null, nowMs)).toBeUndefined();
 });

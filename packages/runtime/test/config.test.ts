@@ -385,3 +385,12 @@ describe('secrets', () => {
     expect(secretsOf(envToConfig(least))).toEqual([]);
   });
 });
+
+test.each([
+  [undefined, 'vm.example'],
+  ['lease.example', 'lease.example'],
+  ['none', undefined],
+])('DNS_LEASE_RECORD=%s reads the lease of %s', (given, leaseRecord) => {
+  const env = given === undefined ? least : { ...least, DNS_LEASE_RECORD: given };
+  expect(envToConfig(env).active).toMatchObject({ by: 'dns', leaseRecord });
+});

@@ -24,7 +24,11 @@ export async function check(config: Config, { json }: Options): Promise<ExitCode
   else {
     const { gaps, missing, tolerated, extra, series, sourceSamples, destinationSamples } =
       report.tallied;
-    print(`${report.outcome}: ${formatDirection(report.direction)}, ${report.active.reason}`);
+    const { reason, site, witnesses } = report.active;
+    print(`${report.outcome}: ${formatDirection(report.direction)}, ${reason}`);
+    for (const { name, says, text } of witnesses) {
+      if (says !== null && says !== site) print(`but the witness ${name} says ${says}: ${text}`);
+    }
     print(
       `${number(series)} series compared in ${formatDuration(report.tookMs)}: ${number(sourceSamples)} samples on ${report.direction.source}, ${number(destinationSamples)} on ${report.direction.destination}`,
     );

@@ -106,7 +106,8 @@ function describe(
 /** Each witness of the direction, and whether it is evidence enough for writing; a pin also before a check has seen it. */
 function directionRows({ active }: Status, pin: Pin | null): [string, string][] {
   const rows: [string, string][] = [];
-  if (pin) rows.push(['pin', pinWitness(pin).text]);
+  const isSeen = active?.witnesses.some(({ name }) => name === 'pin') ?? false;
+  if (pin && !isSeen) rows.push(['pin', pinWitness(pin).text]);
   if (!active) return rows;
   for (const { name, says, text } of active.witnesses) {
     rows.push([`witness ${name}`, `${says ?? '-'}: ${text}`]);
