@@ -91,6 +91,7 @@ function compare(config: Config, databases: Databases, { window, match }: Backfi
       resolveActive: () => resolveActiveSite(config.active),
       now: Date.now,
       setAside: async () => NOTHING_SET_ASIDE,
+      setAsideRecoveries: async () => NOTHING_SET_ASIDE,
       limits: { ...PLAN_LIMITS, chunksPerRun: CHUNKS_MOST },
     },
     {
@@ -98,6 +99,7 @@ function compare(config: Config, databases: Databases, { window, match }: Backfi
       scope: narrowScope(settings.scope, match),
       proveMs: PROVE_MS,
       surveyMs: 0,
+      surplusMs: 0,
     },
     onlyDue(window),
   );

@@ -171,6 +171,7 @@ export function openRun(id: string, nowMs: number = Date.now()): RunRecord {
     direction: { source: 'dr', destination: 'primary' },
     createdMs: nowMs - 90_000,
     backfillId: null,
+    recovery: false,
     state: 'open',
     chunks: 6,
     series: 1_200,

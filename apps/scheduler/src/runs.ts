@@ -4,6 +4,7 @@ import {
   directionKey,
   formatDirection,
   mergeWindows,
+  reverse,
   type Window,
 } from '@vm-sync/core';
 import {
@@ -11,6 +12,7 @@ import {
   CHUNK_OPTIONS,
   type ChunkOrder,
   QUEUES,
+  RECOVERY_PRIORITY,
   type RunRecord,
   SETTLE_OPTIONS,
   type Store,
@@ -27,6 +29,8 @@ export interface OpenWork {
   readonly failed: readonly Job[];
   /** What open runs repair. */
   readonly repairing: readonly Window[];
+  /** Windows in which chunks of any run wait or are being copied, whichever way. */
+  readonly inHand: readonly Window[];
 }
 
 export const NO_WORK: OpenWork = {
@@ -34,6 +38,7 @@ export const NO_WORK: OpenWork = {
   backfilling: new Map(),
   failed: [],
   repairing: [],
+  inHand: [],
 };
 
 /** How many failed chunks are looked at, at the most. */
@@ -53,39 +58,56 @@ export class Runs {
     this.#flows = flows;
   }
 
-  /** The unfinished work of one direction. Runs of the other direction, and those whose jobs are gone, are closed. */
-  async openWork(direction: Direction): Promise<OpenWork> {
+  /** The unfinished work of repairs in one direction. Runs that hold no longer, and those whose jobs are gone, are closed. */
+  openWork(direction: Direction): Promise<OpenWork> {
+    return this.#openWork(false, (run) =>
+      isRun(run, run.recovery ? reverse(direction) : direction),
+    );
+  }
+
+  /** The same of recoveries; none of them holds where nothing is to be recovered now. */
+  openRecoveries(direction: Direction, isWanted: boolean): Promise<OpenWork> {
+    return this.#openWork(true, (run) =>
+      run.recovery ? isWanted && isRun(run, direction) : isRun(run, reverse(direction)),
+    );
+  }
+
+  async #openWork(recovery: boolean, holds: (run: RunRecord) => boolean): Promise<OpenWork> {
     const failedJobs = await this.#repairs.getFailed(0, FAILED_MOST - 1);
     const failed: Job[] = [];
     const repairing: Window[] = [];
+    const inHand: Window[] = [];
     const backfilling = new Map<string, readonly Window[]>();
     let inProgress = false;
     for (const run of await this.#store.unfinishedRuns()) {
       const settle = await this.#checks.getJob(settleId(run.id));
-      if (!settle || directionKey(run.direction) !== directionKey(direction)) {
+      if (!settle || !holds(run)) {
         await this.#store.saveRun({ ...run, state: 'superseded' });
         continue;
       }
+      const isOurs = run.recovery === recovery;
       const ofRun = failedJobs.filter((job) => job.data?.runId === run.id);
-      failed.push(...ofRun);
-      repairing.push(...run.windows);
+      if (isOurs) failed.push(...ofRun);
+      if (isOurs) repairing.push(...run.windows);
       const { unprocessed = 0 } = await settle.getDependenciesCount({ unprocessed: true });
       if (unprocessed <= ofRun.length && (await settle.isWaitingChildren())) continue;
+      inHand.push(...run.windows);
+      if (!isOurs) continue;
       if (run.backfillId === null) inProgress = true;
       else backfilling.set(run.backfillId, run.windows);
     }
-    return { inProgress, backfilling, failed, repairing };
+    return { inProgress, backfilling, failed, repairing, inHand };
   }
 
   async start(plan: Omit<Plan, 'complete'>, nowMs: number): Promise<RunRecord> {
-    const { direction, backfillId, chunks, stepMs, dedupMs } = plan;
-    // Regular repairs go before backfills.
-    const priority = backfillId === null ? {} : { priority: BACKFILL_PRIORITY };
+    const { direction, backfillId, recovery, chunks, stepMs, dedupMs } = plan;
+    const priority = priorityOf(plan);
     const run: RunRecord = {
       id: `${new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+Z/g, '')}-${randomBytes(2).toString('hex')}`,
       direction,
       createdMs: nowMs,
       backfillId,
+      recovery,
       state: 'open',
       chunks: chunks.length,
       series: chunks.reduce((sum, chunk) => sum + chunk.series, 0),
@@ -104,12 +126,21 @@ export class Runs {
       children: chunks.map((chunk, at) => ({
         name: 'repair-chunk',
         queueName: QUEUES.repairs,
-        data: { runId: run.id, direction, chunk, stepMs, dedupMs } satisfies ChunkOrder,
+        data: { runId: run.id, direction, recovery, chunk, stepMs, dedupMs } satisfies ChunkOrder,
         opts: { ...CHUNK_OPTIONS, ...priority, jobId: `chunk-${run.id}-${at + 1}` },
       })),
     });
     return run;
   }
+}
+
+const isRun = (run: RunRecord, direction: Direction): boolean =>
+  directionKey(run.direction) === directionKey(direction);
+
+/** Regular repairs go before recoveries, and these before backfills. */
+function priorityOf({ backfillId, recovery }: Pick<Plan, 'backfillId' | 'recovery'>) {
+  if (recovery) return { priority: RECOVERY_PRIORITY };
+  return backfillId === null ? {} : { priority: BACKFILL_PRIORITY };
 }
 
 const settleId = (runId: string): string => `settle-${runId}`;

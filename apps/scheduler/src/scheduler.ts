@@ -6,6 +6,7 @@ import {
   NotifyOrder,
   PREFIX,
   QUEUES,
+  ReconcileOrder,
   SettleOrder,
 } from '@vm-sync/queue';
 import { type Config, type Logger, postWebhook } from '@vm-sync/runtime';
@@ -14,6 +15,7 @@ import { runBackfill } from './backfill.ts';
 import { requestCheck, runCheck } from './check.ts';
 import { createContext, type SchedulerContext } from './context.ts';
 import { Governor } from './govern.ts';
+import { runReconcile } from './reconcile.ts';
 import { settleRun } from './settle.ts';
 
 export interface Running {
@@ -83,6 +85,9 @@ function checksWorker(context: SchedulerContext): Worker {
           return await settleRun(context, SettleOrder.parse(job.data), job);
         if (job.name === 'backfill') {
           return await runBackfill(context, BackfillOrder.parse(job.data), job);
+        }
+        if (job.name === 'reconcile') {
+          return await runReconcile(context, ReconcileOrder.parse(job.data), job);
         }
         if (job.name === 'check-gaps') {
           return await runCheck(context, CheckOrder.parse(job.data), job, aborted);

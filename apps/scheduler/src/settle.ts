@@ -40,10 +40,11 @@ export async function settleRun(
   }
   const atMs = Date.now();
   const { state } = await memory.load();
-  const { direction, windows, backfillId } = run;
+  const { direction, windows, backfillId, recovery } = run;
   const cancelled = run.state === 'cancelled';
   if (samples > 0 || !cancelled) {
-    const after = afterRun(state, { atMs, direction, windows, samples, bytes, backfillId });
+    const settled = { atMs, direction, windows, samples, bytes, backfillId, recovery };
+    const after = afterRun(state, settled);
     const repaired = await repairedChunks(context, job);
     await memory.save({ ...after, stuck: noteRepaired(after.stuck, direction, repaired, atMs) });
   }

@@ -217,9 +217,12 @@ class RunPausedError extends Error {
   override name = 'RunPausedError';
 }
 
-/** An order is old when its run was superseded, or when another site is active than when it was given. */
+/**
+ * An order is old when its run was superseded, or when another site is active than when it was given. A repair copies from
+ * the active site; a recovery copies to it what only the other one has.
+ */
 async function assertOrderHolds(
-  { runId, direction }: ChunkOrder,
+  { runId, direction, recovery }: ChunkOrder,
   { config, store }: WorkerContext,
 ): Promise<void> {
   const ordered = formatDirection(direction);
@@ -234,7 +237,7 @@ async function assertOrderHolds(
     );
   }
   const active = await resolveActiveSite(config.active);
-  if (active.site === direction.source) return;
+  if (active.site === (recovery ? direction.destination : direction.source)) return;
   if (active.site === 'unknown') {
     throw new VmSyncError(
       'retryable',

@@ -1,4 +1,5 @@
 import { type BeyondReason, beyondReasonText } from './beyond.ts';
+import { type ConflictTotal, conflictText } from './conflict.ts';
 import { formatDuration } from './duration.ts';
 import {
   type Direction,
@@ -7,6 +8,7 @@ import {
   formatDirection,
   type Site,
 } from './site.ts';
+import { BEING_RECOVERED, RECONCILE, surplusText } from './surplus.ts';
 import { formatWindow, type Window } from './window.ts';
 
 /** Everything worth telling, as plain data. Each is told once, at the change; its sentence is the same everywhere. */
@@ -31,6 +33,8 @@ export type SyncEvent =
       readonly tolerated: number;
       /** Windows in which the destination may lack what nobody can copy any more. */
       readonly beyondRepair: number;
+      /** What the passive site has and the active one lacks; undefined when that is nothing. */
+      readonly surplus?: string | undefined;
     }
   | { readonly kind: 'ready-withdrawn'; readonly reason: string }
   | {
@@ -77,6 +81,24 @@ export type SyncEvent =
       readonly match: readonly string[];
     }
   | {
+      readonly kind: 'surplus-found';
+      /** From the passive site, which has it, to the active one. */
+      readonly direction: Direction;
+      readonly samples: number;
+      readonly series: number;
+      readonly atLeast: boolean;
+      readonly recovering: boolean;
+    }
+  | { readonly kind: 'surplus-gone'; readonly direction: Direction }
+  | { readonly kind: 'values-differ'; readonly total: ConflictTotal }
+  | {
+      readonly kind: 'reconcile-started' | 'reconcile-cancelled' | 'reconcile-complete';
+      readonly id: string;
+      readonly direction: DirectionKey;
+      readonly samples: number;
+      readonly tookMs: number;
+    }
+  | {
       readonly kind: 'backfill-complete';
       readonly id: string;
       readonly window: Window;
@@ -119,7 +141,8 @@ export function tell(event: SyncEvent): Telling {
         event.beyondRepair === 0
           ? ''
           : `, except ${windowsText(event.beyondRepair)} that no repair reaches`;
-      const why = `${event.cleanChecks} clean checks in a row, ${what}${but}`;
+      const beside = event.surplus === undefined ? '' : `; ${event.surplus}`;
+      const why = `${event.cleanChecks} clean checks in a row, ${what}${but}${beside}`;
       return message('info', `🟢 VM-Sync: FAILBACK READY (${why})`);
     }
     case 'ready-withdrawn':
@@ -179,6 +202,28 @@ export function tell(event: SyncEvent): Telling {
         event.kind === 'backfill-given-up' ? 'warn' : 'info',
         `Backfill ${event.id} ${BACKFILL_WORDS[event.kind]}: ${where}, ${what}`,
       );
+    }
+    case 'surplus-found': {
+      const { direction, series, recovering } = event;
+      const what = surplusText(event, recovering ? BEING_RECOVERED : RECONCILE);
+      const of = `${count(series)} series, ${formatDirection(direction)}`;
+      return logged('warn', `Only on ${direction.source}: ${what}; ${of}`);
+    }
+    case 'surplus-gone': {
+      const { source, destination } = event.direction;
+      return logged('info', `${destination} holds everything that ${source} has (again)`);
+    }
+    case 'values-differ':
+      return logged('warn', `Values differ: ${conflictText(event.total)}`);
+    case 'reconcile-started':
+    case 'reconcile-cancelled':
+    case 'reconcile-complete': {
+      const where = formatDirection(directionOf(event.direction));
+      const what =
+        event.kind === 'reconcile-started'
+          ? 'started'
+          : `${event.kind === 'reconcile-complete' ? 'complete' : 'cancelled'}: ${count(event.samples)} samples recovered in ${formatDuration(event.tookMs)}`;
+      return logged('info', `Reconcile ${event.id} (${where}) ${what}`);
     }
     case 'backfill-complete': {
       const what = `${count(event.samples)} samples repaired in ${formatDuration(event.tookMs)}`;

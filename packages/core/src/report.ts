@@ -1,6 +1,8 @@
 import type { BackfillFound } from './backfill.ts';
+import type { ValuesFound } from './conflict.ts';
 import type { History } from './history.ts';
 import type { ActiveSite, Direction, Site } from './site.ts';
+import type { SurplusFound } from './surplus.ts';
 import type { Window } from './window.ts';
 
 /** What a site's VictoriaMetrics says of itself. Undefined where it does not say (behind vmauth, on a cluster). */
@@ -91,6 +93,10 @@ export type CheckReport =
       readonly history: History;
       /** Sentences about gaps that are set aside, from chunks that failed. */
       readonly setAside: readonly string[];
+      /** What only the passive site has; undefined where nobody looked. Its windows are part of `backward`. */
+      readonly surplus?: SurplusFound | undefined;
+      /** What values were compared; undefined where none were. */
+      readonly values?: ValuesFound | undefined;
     });
 
 export interface FoundWindows {
@@ -108,4 +114,6 @@ export interface SettledRun {
   readonly bytes: number;
   /** The backfill that it belongs to, if any. */
   readonly backfillId: string | null;
+  /** True when it copied what only the passive site had to the active one. */
+  readonly recovery?: boolean | undefined;
 }

@@ -4,5 +4,6 @@ export { PaceStore } from './pace-store.ts';
 export * from './progress.ts';
 export * from './queues.ts';
 export * from './readiness.ts';
+export * from './reconcile.ts';
 export * from './schemas.ts';
 export { Store } from './store.ts';

@@ -1,12 +1,17 @@
-import type {
-  Attempt,
-  Backfill,
-  BeyondRepair,
-  Chunk,
-  ChunkRates,
-  FinishedChunk,
-  SyncState,
-  Window,
+import {
+  type Attempt,
+  type Backfill,
+  type BeyondRepair,
+  type Chunk,
+  type ChunkRates,
+  type Conflicts,
+  type FinishedChunk,
+  NO_CONFLICTS,
+  NO_SURPLUS,
+  type Reconcile,
+  type Surplus,
+  type SyncState,
+  type Window,
 } from '@vm-sync/core';
 import { z } from 'zod';
 
@@ -68,6 +73,47 @@ const attempt: z.ZodType<Attempt> = z.object({
   stuck: z.boolean(),
 });
 
+const surplus: z.ZodType<Surplus> = z.object({
+  counted: z.array(
+    z.object({
+      windows: z.array(window),
+      series: z.number().int().min(0),
+      samples: z.number().min(0),
+      countedMs: ms,
+    }),
+  ),
+  told: z.boolean(),
+});
+
+const reconcile: z.ZodType<Reconcile> = z.object({
+  id: z.string().min(1),
+  direction: directionKey,
+  requestedMs: ms,
+  state: z.enum(['open', 'cancelled', 'done']),
+  windows: z.array(window),
+  samplesRecovered: z.number().min(0),
+  endedMs: ms.nullable(),
+});
+
+const conflicts: z.ZodType<Conflicts> = z.object({
+  buckets: z.array(
+    z.object({
+      window,
+      series: z.number().int().min(0),
+      samples: z.number().int().min(0),
+      unread: z.number().int().min(0),
+    }),
+  ),
+  example: z
+    .object({
+      series: z.string(),
+      atMs: ms,
+      values: z.object({ primary: z.string(), dr: z.string() }),
+    })
+    .nullable(),
+  told: z.boolean(),
+});
+
 /** The remembered state, as it stands in Redis and in the state file. What older versions did not know has a default. */
 export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   lastCheckMs: ms.nullable(),
@@ -84,6 +130,11 @@ export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   backfills: z.array(backfill).default([]),
   beyondRepair: z.array(beyondRepair).default([]),
   stuck: z.object({ attempted: z.array(attempt) }).default({ attempted: [] }),
+  surplus: z
+    .object({ 'primary-to-dr': surplus, 'dr-to-primary': surplus })
+    .default({ 'primary-to-dr': NO_SURPLUS, 'dr-to-primary': NO_SURPLUS }),
+  reconcile: reconcile.nullable().default(null),
+  conflicts: conflicts.default(NO_CONFLICTS),
   startedMs: z.object({ primary: ms.nullable(), dr: ms.nullable() }),
   doubtMs: ms.nullable(),
   episode: z
@@ -114,7 +165,19 @@ export const BackfillOrder = z.discriminatedUnion('action', [
 ]);
 export type BackfillOrder = z.infer<typeof BackfillOrder>;
 
+/** What a `reconcile` job carries: to recover once what only the passive site has, or to stop that. */
+export const ReconcileOrder = z.discriminatedUnion('action', [
+  z.object({ action: z.literal('start'), id: z.string().min(1) }),
+  z.object({ action: z.literal('cancel') }),
+]);
+export type ReconcileOrder = z.infer<typeof ReconcileOrder>;
+
 const flag = z.union([z.boolean(), z.enum(['true', 'on', '1']).transform(() => true)]);
+
+const dryRun = z.union([flag, z.enum(['false', '0', '']).transform(() => false)]).default(false);
+
+/** A reconcile as a script or a form asks for it; unknown fields are refused, as those of a backfill. */
+export const ReconcileRequest = z.strictObject({ dryRun });
 
 /**
  * A backfill as a script or a form asks for it. Unknown fields are refused: a misspelt `dryRun` must not begin to copy.
@@ -126,7 +189,7 @@ export const BackfillRequest = z.strictObject({
     .union([z.string().transform((text) => [text]), z.array(z.string())])
     .optional()
     .transform((texts) => texts ?? []),
-  dryRun: z.union([flag, z.enum(['false', '0', '']).transform(() => false)]).default(false),
+  dryRun,
 });
 export type BackfillRequest = z.infer<typeof BackfillRequest>;
 
@@ -146,6 +209,8 @@ const chunk: z.ZodType<Chunk> = z.object({
 export const ChunkOrder = z.object({
   runId: z.string().min(1),
   direction,
+  /** True when the direction is from the passive site to the active one. */
+  recovery: z.boolean().default(false),
   chunk,
   /** The grid of the comparison, and the sites' deduplication interval (0: none). */
   stepMs: z.number().int().min(1000),
@@ -181,6 +246,8 @@ export const RunRecord = z.object({
   createdMs: ms,
   /** The backfill that it belongs to; null for a regular repair. */
   backfillId: z.string().min(1).nullable().default(null),
+  /** True when it copies what only the passive site has to the active one. */
+  recovery: z.boolean().default(false),
   /**
    * `open` while chunks are left, also failed ones; `paused` and `cancelled` with their backfill; `superseded` when the
    * direction turned.

@@ -101,6 +101,7 @@ const run = (id: string, more: Partial<RunRecord> = {}): RunRecord => ({
   direction: { source: 'primary', destination: 'dr' },
   createdMs: nowMs - 30_000,
   backfillId: 'b1',
+  recovery: false,
   state: 'open',
   chunks: 4,
   series: 10,

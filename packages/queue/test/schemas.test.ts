@@ -79,6 +79,27 @@ function checked() {
       { ...beyond, reason: 'destination-backfill-age' as const, samplesMissing: null },
     ],
     stuck: noteRepaired(after.stuck, direction, [chunk], nowMs),
+    surplus: {
+      ...after.surplus,
+      'dr-to-primary': {
+        counted: [{ windows: [window], series: 1, samples: 2, countedMs: nowMs }],
+        told: true,
+      },
+    },
+    reconcile: {
+      id: 'r',
+      direction: 'dr-to-primary' as const,
+      requestedMs: nowMs,
+      state: 'open' as const,
+      windows: [window],
+      samplesRecovered: 3,
+      endedMs: null,
+    },
+    conflicts: {
+      buckets: [{ window, series: 1, samples: 2, unread: 0 }],
+      example: { series: '{a="b"}', atMs: nowMs, values: { primary: '1', dr: '2' } },
+      told: true,
+    },
     backfills: startBackfill(after, { id: 'b', window, match: ['{a="b"}'], requestedMs: 1 }).state
       .backfills,
   };
@@ -92,7 +113,8 @@ test('a state of the core is accepted, before and after its way through JSON', (
 });
 
 test('a state that an older version wrote is read', () => {
-  const { beyondRepair: _, stuck: __, backfills: ___, ...older } = checked();
+  const { beyondRepair: _, stuck: __, backfills: ___, ...known } = checked();
+  const { surplus: ____, reconcile: _____, conflicts: ______, ...older } = known;
   const { earlier, ...mark } = older.marks['primary-to-dr'] as Mark;
   expect(earlier).toEqual([]);
   const marks = { ...older.marks, 'primary-to-dr': mark };
@@ -101,6 +123,9 @@ test('a state that an older version wrote is read', () => {
     beyondRepair: [],
     stuck: { attempted: [] },
     backfills: [],
+    surplus: EMPTY_STATE.surplus,
+    reconcile: null,
+    conflicts: EMPTY_STATE.conflicts,
   });
 });
 
@@ -164,7 +189,8 @@ test('the orders of a plan are accepted', () => {
   const chunks = planGaps([{ scope, window, names, gaps }], stepMs, PLAN_LIMITS);
   expect(chunks.length).toBeGreaterThan(0);
   for (const chunk of chunks) {
-    const order = { runId: 'r', direction: directionFrom('dr'), chunk, stepMs, dedupMs: 0 };
+    const direction = directionFrom('dr');
+    const order = { runId: 'r', direction, recovery: true, chunk, stepMs, dedupMs: 0 };
     expect(ChunkOrder.parse(JSON.parse(JSON.stringify(order)))).toEqual(order);
   }
 });
@@ -228,7 +254,7 @@ test('a run that an older version wrote belongs to no backfill', () => {
     samplesCopied: 0,
     bytesCopied: 0,
   };
-  expect(RunRecord.parse(run)).toEqual({ ...run, backfillId: null });
+  expect(RunRecord.parse(run)).toEqual({ ...run, backfillId: null, recovery: false });
   for (const state of ['paused', 'cancelled']) {
     expect(RunRecord.safeParse({ ...run, state, backfillId: 'b' }).success).toBe(true);
   }

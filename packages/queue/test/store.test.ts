@@ -64,6 +64,9 @@ const full: SyncState = {
       endedMs: null,
     },
   ],
+  surplus: EMPTY_STATE.surplus,
+  reconcile: null,
+  conflicts: EMPTY_STATE.conflicts,
   beyondRepair: [
     {
       direction: 'primary-to-dr',
@@ -122,6 +125,7 @@ const run = (at: number): RunRecord => ({
   direction: directionFrom('primary'),
   createdMs: at,
   backfillId: null,
+  recovery: false,
   state: 'settled',
   chunks: 1,
   series: 2,

@@ -34,6 +34,8 @@ const SETTINGS: CheckSettings = {
   threshold: 1,
   proveMs: 60_000,
   surveyMs: 60_000,
+  surplusMs: 60_000,
+  recover: 'asked',
 };
 
 type Sites = Record<'primary' | 'dr', FakeDatabase>;
@@ -45,6 +47,7 @@ const check = (sites: Sites, state: SyncState, nowMs = NOW_MS, settings = SETTIN
       resolveActive: async () => ({ site: 'primary', reason: 'test' }),
       now: () => nowMs,
       setAside: async () => NOTHING_SET_ASIDE,
+      setAsideRecoveries: async () => NOTHING_SET_ASIDE,
     },
     settings,
     state,

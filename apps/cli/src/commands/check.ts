@@ -89,9 +89,14 @@ export async function compareNow(config: Config, state?: SyncState): Promise<Che
         resolveActive: () => resolveActiveSite(config.active),
         now: Date.now,
         setAside: async () => NOTHING_SET_ASIDE,
+        setAsideRecoveries: async () => NOTHING_SET_ASIDE,
       },
       // Nobody waits for this one but the person who asked.
-      { ...checkSettings(config), proveMs: Number.POSITIVE_INFINITY },
+      {
+        ...checkSettings(config),
+        proveMs: Number.POSITIVE_INFINITY,
+        surplusMs: Number.POSITIVE_INFINITY,
+      },
       state ?? (await rememberedState(config)),
     );
   } finally {
