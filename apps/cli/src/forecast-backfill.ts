@@ -121,7 +121,7 @@ function mostSeries(chunks: readonly Chunk[]): number {
   return sums.reduce((most, sum) => Math.max(most, sum), 0);
 }
 
-async function speedOf(
+export async function speedOf(
   config: Config,
 ): Promise<{ readonly speed: MeasuredSpeed | undefined; readonly unmeasured: string }> {
   try {

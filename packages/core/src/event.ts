@@ -8,7 +8,7 @@ import {
   formatDirection,
   type Site,
 } from './site.ts';
-import { BEING_RECOVERED, RECONCILE, surplusText } from './surplus.ts';
+import { surplusText } from './surplus.ts';
 import { formatWindow, type Window } from './window.ts';
 
 /** Everything worth telling, as plain data. Each is told once, at the change; its sentence is the same everywhere. */
@@ -205,7 +205,7 @@ export function tell(event: SyncEvent): Telling {
     }
     case 'surplus-found': {
       const { direction, series, recovering } = event;
-      const what = surplusText(event, recovering ? BEING_RECOVERED : RECONCILE);
+      const what = surplusText(event, recovering);
       const of = `${count(series)} series, ${formatDirection(direction)}`;
       return logged('warn', `Only on ${direction.source}: ${what}; ${of}`);
     }

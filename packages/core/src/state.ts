@@ -31,13 +31,12 @@ import {
   stuckSamples,
 } from './stuck.ts';
 import {
-  BEING_RECOVERED,
   NO_SURPLUS,
-  RECONCILE,
+  recoversNow,
   type Surplus,
-  shownSurplus,
+  type SurplusFound,
   surplusAfter,
-  surplusText,
+  surplusSentence,
   toBeCounted,
 } from './surplus.ts';
 import { alignDownMs, formatWindow, makeWindow, subtractWindows, type Window } from './window.ts';
@@ -265,8 +264,8 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
     [back]: advance(markOf(state, back), horizonMs, backward),
   };
   const reconcile = proveReconcile(state.reconcile, marks, report.atMs, events);
-  const wanted = report.surplus?.wanted === true;
-  const recovering = wanted || (reconcile?.state === 'open' && reconcile.direction === back);
+  const isBoth = report.surplus?.wanted === true;
+  const recovering = recoversNow({ activeSite: active, reconcile }, isBoth);
   const backwards = { direction: reverse(report.direction), found: report.surplus, marks };
   const surplus = surplusAfter(state.surplus, { ...backwards, recovering }, events);
   const sameWay = !turned || state.activeSite === 'unknown';
@@ -294,9 +293,8 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
     const beyondRepair = next.beyondRepair.filter((one) => one.direction === key).length;
     const cleanChecks = consecutiveClean;
     const ready = { direction, cleanChecks, tolerated, beyondRepair } as const;
-    const left = shownSurplus(next);
-    const beside = left && surplusText(left, recovering ? BEING_RECOVERED : RECONCILE);
-    events.push({ kind: 'failback-ready', ...ready, surplus: beside });
+    const surplus = surplusSentence(next, isBoth);
+    events.push({ kind: 'failback-ready', ...ready, surplus });
   }
   return { state: { ...next, failbackReady: true, reasons: [] }, events };
 }
@@ -388,7 +386,7 @@ function whyNotReady(
     reasons.push(...stuckReasons(state.stuck, report.direction));
   }
   reasons.push(...report.setAside);
-  if (report.surplus?.wanted) reasons.push(...whyNotBoth(state, report, report.surplus.setAside));
+  if (report.surplus?.wanted) reasons.push(...whyNotBoth(state, report, report.surplus));
   const [unproven] = (state.marks[key] as Mark).unproven;
   if (unproven && gaps === 0) reasons.push(`not yet proven: ${formatWindow(unproven)}`);
   const { differing, complete } = state.history[key] as History;
@@ -417,17 +415,17 @@ function whyNotReady(
 function whyNotBoth(
   state: SyncState,
   { direction }: KnownReport,
-  setAside: readonly string[],
+  { setAside, failed }: SurplusFound,
 ): string[] {
   const back = reverse(direction);
   const [open] = (state.marks[directionKey(back)] as Mark).unproven;
   if (!open) return [];
-  const left = shownSurplus(state);
   const proof = `not yet proven that ${back.destination} holds everything that ${back.source} has`;
   return [
-    left ? surplusText(left, BEING_RECOVERED) : `${proof}: ${formatWindow(open)}`,
+    surplusSentence(state, true) ?? `${proof}: ${formatWindow(open)}`,
     ...stuckReasons(state.stuck, back),
     ...setAside,
+    ...(failed === null ? [] : [`what only ${back.source} has was not looked at: ${failed}`]),
   ];
 }
 

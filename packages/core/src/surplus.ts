@@ -1,5 +1,6 @@
 import type { SyncEvent } from './event.ts';
 import type { Mark } from './mark.ts';
+import type { Reconcile } from './reconcile.ts';
 import {
   type Direction,
   type DirectionKey,
@@ -38,6 +39,8 @@ export interface SurplusFound {
   readonly counted: readonly CountedSurplus[];
   /** Sentences about recoveries that failed. */
   readonly setAside: readonly string[];
+  /** Why not all could be looked at, as a sentence; null when nothing failed. */
+  readonly failed: string | null;
 }
 
 /** All of a surplus, as people are shown it. */
@@ -107,18 +110,39 @@ export function shownSurplus(
   return total.samples > 0 ? { ...total, direction } : undefined;
 }
 
-/** The one wording of a surplus. `remedy` is what becomes of it. */
+/** What becomes of a surplus, in the words of `surplusText`. */
+const RECONCILE = 'vm-sync reconcile';
+const BEING_RECOVERED = 'being recovered';
+
+/** The one wording of a surplus. */
 export function surplusText(
   { samples, atLeast }: Pick<SurplusTotal, 'samples' | 'atLeast'>,
-  remedy: string,
+  isRecovering: boolean,
 ): string {
   const amount = new Intl.NumberFormat('en-US').format(samples);
   const least = atLeast ? 'at least ' : '';
+  const remedy = isRecovering ? BEING_RECOVERED : RECONCILE;
   return `the passive site has ${least}${amount} sample${samples === 1 ? '' : 's'} that the active one lacks (${remedy})`;
 }
 
-export const RECONCILE = 'vm-sync reconcile';
-export const BEING_RECOVERED = 'being recovered';
+/** True when what only the passive site has is copied without a further word. */
+export const recoversNow = (
+  state: Pick<Remembered, 'activeSite'> & { readonly reconcile: Reconcile | null },
+  isBoth: boolean,
+): boolean =>
+  isBoth ||
+  (state.activeSite !== 'unknown' &&
+    state.reconcile?.state === 'open' &&
+    state.reconcile.direction === directionKey(reverse(directionFrom(state.activeSite))));
+
+/** The sentence of a state's surplus; undefined where there is none. */
+export function surplusSentence(
+  state: Remembered & { readonly reconcile: Reconcile | null },
+  isBoth: boolean,
+): string | undefined {
+  const shown = shownSurplus(state);
+  return shown && surplusText(shown, recoversNow(state, isBoth));
+}
 
 /**
  * What a check makes of the surplus of both directions. It is told once: when there is some for the first time, and when

@@ -411,10 +411,9 @@ class Look {
       findings,
     );
     await this.#begin(findings, null, back);
-    const failed = look.failed === null ? [] : [`what only ${back.source} has: ${look.failed}`];
-    const { compared, counted } = look;
+    const { compared, counted, failed } = look;
     return {
-      found: { wanted, compared, counted, setAside: [...setAside.reasons, ...failed] },
+      found: { wanted, compared, counted, setAside: setAside.reasons, failed },
       proven: subtractWindows(look.proven, setAside.repairing),
       repairing: setAside.repairing,
     };

@@ -25,10 +25,9 @@ export interface SurplusQuestion {
   readonly mustEnd: () => Promise<boolean>;
 }
 
-/** What a look brought, and why it ended early where it did. */
-export interface SurplusLook extends Pick<SurplusFound, 'compared' | 'counted'> {
+/** What a look brought. */
+export interface SurplusLook extends Pick<SurplusFound, 'compared' | 'counted' | 'failed'> {
   readonly proven: readonly Window[];
-  readonly failed: string | null;
 }
 
 /** What has been counted is counted again after so long: samples may have come late, or from elsewhere. */

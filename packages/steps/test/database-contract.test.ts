@@ -47,7 +47,8 @@ function contract(
 ): void {
   let database: SiteDatabase;
   const reference = new FakeDatabase('primary', { dedupMs });
-  for (const { labels, timestamps } of SERIES) reference.store(labels, timestamps);
+  for (const { labels, timestamps } of SERIES)
+    reference.store(labels, timestamps, [...timestamps.keys()]);
   beforeAll(async () => {
     database = await open(dedupMs === 0 ? undefined : `${dedupMs}ms`);
   }, 60_000);
@@ -112,6 +113,18 @@ function contract(
     }
   });
 
+  test('sums, values and peaks are those of the samples that count', async () => {
+    const found = new Map<string, Float64Array>();
+    const expected = new Map<string, Float64Array>();
+    const request = { selector, window: WINDOW, stepMs: STEP_MS };
+    for await (const one of database.sums(request)) found.set(seriesKey(one.labels), one.sums);
+    for await (const one of reference.sums(request)) expected.set(seriesKey(one.labels), one.sums);
+    expect(sorted(found)).toEqual(sorted(expected));
+    const rows = { selectors: ['{__name__="regular"}', '{job="a"}'], window: WINDOW };
+    expect(sorted(await database.values(rows))).toEqual(sorted(await reference.values(rows)));
+    expect(sorted(await database.peaks(rows))).toEqual(sorted(await reference.peaks(rows)));
+  });
+
   test('lists of labels hold at least what is in the window', async () => {
     const request = { selector, window: WINDOW };
     expect(await database.labelValues('__name__', request)).toEqual(
@@ -125,7 +138,9 @@ for (const dedupMs of [0, 60_000]) {
   describe(`fake, deduplication ${dedupMs} ms`, () => {
     contract(async () => {
       const fake = new FakeDatabase('primary', { dedupMs });
-      for (const { labels, timestamps } of SERIES) fake.store(labels, timestamps);
+      for (const { labels, timestamps } of SERIES) {
+        fake.store(labels, timestamps, [...timestamps.keys()]);
+      }
       return fake;
     }, dedupMs);
   });

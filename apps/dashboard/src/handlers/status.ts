@@ -1,5 +1,11 @@
-import { shownPace } from '@vm-sync/core';
-import { loadProgress, readiness } from '@vm-sync/queue';
+import {
+  conflictText,
+  shownPace,
+  shownSurplus,
+  surplusSentence,
+  totalConflicts,
+} from '@vm-sync/core';
+import { loadProgress, readiness, type Status } from '@vm-sync/queue';
 import type { Context } from '../context.ts';
 import type { Handler } from '../http/serve.ts';
 
@@ -13,6 +19,18 @@ export const showStatus =
     const stale = status === undefined || nowMs > status.validUntilMs;
     const progress = await loadProgress(store, await store.loadState(), nowMs);
     const pace = shownPace(await paces.current(config.paceLimits));
-    const body = { ...status, readiness: { ready, reasons, stale }, pace, ...progress };
+    const beside = status && besideReady(status, config.syncDirection === 'both');
+    const body = { ...status, readiness: { ready, reasons, stale }, ...beside, pace, ...progress };
     return { status: 200, body };
   };
+
+/** What keeps no READY away by itself: what only the passive site has, and values that differ; null where there is none. */
+function besideReady({ state }: Status, isBoth: boolean) {
+  const surplus = shownSurplus(state);
+  const conflicts = totalConflicts(state.conflicts);
+  return {
+    surplus: surplus ? { ...surplus, sentence: surplusSentence(state, isBoth) } : null,
+    conflicts: conflicts.samples > 0 ? { ...conflicts, sentence: conflictText(conflicts) } : null,
+    reconcile: state.reconcile,
+  };
+}
