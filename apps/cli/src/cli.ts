@@ -13,6 +13,7 @@ import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
 import { pause, resume } from './commands/pause.ts';
 import { pin, unpin } from './commands/pin.ts';
+import { reconcile, stopReconcile } from './commands/reconcile.ts';
 import { serve } from './commands/serve.ts';
 import { ready, status } from './commands/status.ts';
 import { complain, EXIT, type ExitCode } from './output.ts';
@@ -80,6 +81,16 @@ export async function runCli(args: readonly string[]): Promise<number> {
   for (const change of ['pause', 'resume', 'cancel'] as const) {
     commandOf(backfills, change, `${change} a backfill`, changeBackfill(change)).argument('<id>');
   }
+  const reconciles = program
+    .command('reconcile')
+    .usage('[options] | cancel')
+    .description('recover once what only the passive site has; cancel');
+  commandOf(reconciles, 'start', 'begin it (also without this word)', reconcile, {
+    isDefault: true,
+  })
+    .option('--dry-run', 'only say what would be copied; needs no Redis')
+    .option('--json', 'as JSON');
+  commandOf(reconciles, 'cancel', 'stop it; what was copied stays', stopReconcile);
   command('pause', 'stop repairing; checks go on', pause);
   command('resume', 'go on repairing', resume);
   command('pin', 'take a site for the active one, whatever DNS says', pin)

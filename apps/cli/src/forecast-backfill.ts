@@ -99,6 +99,7 @@ function compare(
       resolveActive: async () => active,
       now: Date.now,
       setAside: async () => NOTHING_SET_ASIDE,
+      setAsideRecoveries: async () => NOTHING_SET_ASIDE,
       limits: { ...PLAN_LIMITS, chunksPerRun: CHUNKS_MOST },
     },
     {
@@ -106,6 +107,7 @@ function compare(
       scope: narrowScope(settings.scope, match),
       proveMs: PROVE_MS,
       surveyMs: 0,
+      surplusMs: 0,
     },
     onlyDue(window),
   );
@@ -127,7 +129,7 @@ function mostSeries(chunks: readonly Chunk[]): number {
   return sums.reduce((most, sum) => Math.max(most, sum), 0);
 }
 
-async function speedOf(
+export async function speedOf(
   config: Config,
 ): Promise<{ readonly speed: MeasuredSpeed | undefined; readonly unmeasured: string }> {
   try {

@@ -1,4 +1,4 @@
-import type { BackfillForecast, BackfillRange } from '@vm-sync/core';
+import type { BackfillForecast, BackfillRange, ReconcileForecast } from '@vm-sync/core';
 import {
   CHECK_OPTIONS,
   connect,
@@ -13,8 +13,11 @@ import { type Config, type Logger, secretsOf, withoutSecrets } from '@vm-sync/ru
 import { Queue } from 'bullmq';
 import { oncePer } from './once-per.ts';
 
-/** What a backfill of a range would copy; rejects with a `VmSyncError` that says why it cannot be told. */
-export type Forecast = (range: BackfillRange) => Promise<BackfillForecast>;
+/** What would be copied; each rejects with a `VmSyncError` that says why it cannot be told. */
+export interface Forecasts {
+  readonly backfill: (range: BackfillRange) => Promise<BackfillForecast>;
+  readonly reconcile: () => Promise<ReconcileForecast>;
+}
 
 /** What the handlers share. */
 export interface Context {
@@ -24,12 +27,12 @@ export interface Context {
   readonly store: Store;
   readonly paces: PaceStore;
   readonly queues: Readonly<Record<QueueName, Queue>>;
-  readonly forecast: Forecast;
+  readonly forecasts: Forecasts;
 }
 
 const LOG_EVERY_MS = 60_000;
 
-export function openContext(config: Config, log: Logger, forecast: Forecast): Context {
+export function openContext(config: Config, log: Logger, forecasts: Forecasts): Context {
   const redis = connect(config.redisUrl, 'brief');
   const secrets = secretsOf(config);
   const complain = oncePer(LOG_EVERY_MS, (message: string) =>
@@ -41,7 +44,7 @@ export function openContext(config: Config, log: Logger, forecast: Forecast): Co
     QUEUE_NAMES.map((name) => [name, openQueue(name, redis, complain)]),
   ) as Record<QueueName, Queue>;
   const paces = new PaceStore(redis);
-  return { config, log, redis, store, paces, queues, forecast };
+  return { config, log, redis, store, paces, queues, forecasts };
 }
 
 /**

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { VmSyncError } from '@vm-sync/core';
 import type { Config, Logger } from '@vm-sync/runtime';
 import { createApp } from './app.ts';
-import { closeContext, type Forecast, openContext } from './context.ts';
+import { closeContext, type Forecasts, openContext } from './context.ts';
 
 /** A running dashboard. */
 export interface Dashboard {
@@ -14,14 +14,14 @@ export interface Dashboard {
 
 /**
  * Starts the dashboard process' work. Redis may be away, now or later; an address that cannot be had is an error.
- * `forecast` is asked for dry runs: the dashboard itself knows no databases.
+ * `forecasts` are asked for dry runs: the dashboard itself knows no databases.
  */
 export async function startDashboard(
   config: Config,
   log: Logger,
-  forecast: Forecast,
+  forecasts: Forecasts,
 ): Promise<Dashboard> {
-  const context = openContext(config, log, forecast);
+  const context = openContext(config, log, forecasts);
   try {
     const { server, url } = await listen(createApp(context), config);
     log.info({ url }, 'dashboard listens');

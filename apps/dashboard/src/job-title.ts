@@ -5,6 +5,7 @@ import {
   ChunkOrder,
   NotifyOrder,
   PinOrder,
+  ReconcileOrder,
   SettleOrder,
 } from '@vm-sync/queue';
 import { spanText } from './page/text.ts';
@@ -31,6 +32,8 @@ export function jobTitle({ name = '', data }: NamedJob, nowMs: number): string {
       const order = PinOrder.safeParse(data).data;
       return order?.action === 'pin' ? named(name, order.pin.site) : (order?.action ?? name);
     }
+    case 'reconcile':
+      return named(name, ReconcileOrder.safeParse(data).data?.action);
     case 'notify':
       return named(name, NotifyOrder.safeParse(data).data?.kind);
     default:

@@ -1,4 +1,4 @@
-import { SITES, verifiedThroughMs } from '@vm-sync/core';
+import { SITES, shownSurplus, totalConflicts, verifiedThroughMs } from '@vm-sync/core';
 import { readiness, type Status } from '@vm-sync/queue';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { JobCounts } from './overview.ts';
@@ -117,6 +117,14 @@ function setState(set: Setter, { state, sites }: Status): void {
   const stuck = state.stuck.attempted.filter((attempt) => attempt.stuck);
   set('stuck_samples', 'Samples missing in gaps that a repair did not change.', [
     [{}, stuck.reduce((sum, { samples }) => sum + samples, 0)],
+  ]);
+  if (state.activeSite !== 'unknown') {
+    set('surplus_samples', 'Samples that the passive site has and the active one lacks.', [
+      [{}, shownSurplus(state)?.samples ?? 0],
+    ]);
+  }
+  set('conflicting_samples', 'Samples of which the sites hold different values.', [
+    [{}, totalConflicts(state.conflicts).samples],
   ]);
   const marks = Object.entries(state.marks).flatMap(([direction, mark]): [Labels, number][] =>
     mark ? [[{ direction }, verifiedThroughMs(mark) / 1e3]] : [],

@@ -56,6 +56,8 @@ export interface ChunkStates {
 export interface Overview {
   readonly nowMs: number;
   readonly role: string;
+  /** True for SYNC_DIRECTION=both. */
+  readonly isBoth: boolean;
   readonly status: Status | undefined;
   readonly readiness: Readiness;
   readonly runs: readonly RunRecord[];
@@ -90,6 +92,7 @@ export async function loadOverview(context: Context, nowMs: number): Promise<Ove
   return {
     nowMs,
     role: config.role,
+    isBoth: config.syncDirection === 'both',
     status,
     readiness: readiness(status, undefined, nowMs),
     runs,

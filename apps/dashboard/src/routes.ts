@@ -5,6 +5,7 @@ import { metricsHandler } from './handlers/metrics.ts';
 import { parity } from './handlers/parity.ts';
 import { pauseRepairs, resumeRepairs } from './handlers/pause-repairs.ts';
 import { pinDirection, unpinDirection } from './handlers/pin-direction.ts';
+import { startReconcile, stopReconcile } from './handlers/reconcile.ts';
 import { listRuns, showRun } from './handlers/runs.ts';
 import { startCheck } from './handlers/start-check.ts';
 import { showStatus } from './handlers/status.ts';
@@ -37,6 +38,13 @@ export const guardedRoutes = (context: Context): Route[] => [
       handle: changeBackfill(context, change),
     }),
   ),
+  { method: 'post', path: '/api/reconcile', needsRedis: true, handle: startReconcile(context) },
+  {
+    method: 'post',
+    path: '/api/reconcile/cancel',
+    needsRedis: true,
+    handle: stopReconcile(context),
+  },
   { method: 'post', path: '/api/pause', needsRedis: true, handle: pauseRepairs(context) },
   { method: 'post', path: '/api/resume', needsRedis: true, handle: resumeRepairs(context) },
   { method: 'post', path: '/api/pin', needsRedis: true, handle: pinDirection(context) },

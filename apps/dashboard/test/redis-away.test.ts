@@ -1,7 +1,7 @@
 import { freePort, until } from '@vm-sync/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { startDashboard } from '../src/index.ts';
-import { ask, configFor, noForecast, readyStatus, silent, startBench } from './setup.ts';
+import { ask, configFor, noForecasts, readyStatus, silent, startBench } from './setup.ts';
 
 const PAGES = ['/', '/readyz', '/api/status', '/parity/dr', '/queues', '/queues/api/queues'];
 
@@ -45,7 +45,7 @@ test('starts while Redis is away, and never prints its password', async () => {
   const config = configFor(`redis://:hunter2@127.0.0.1:${port}`);
   const said: unknown[] = [];
   const log = { ...silent, warn: (...line: unknown[]) => said.push(line) };
-  const dashboard = await startDashboard(config, log as unknown as typeof silent, noForecast);
+  const dashboard = await startDashboard(config, log as unknown as typeof silent, noForecasts);
   onTestFinished(() => dashboard.close());
   expect((await ask(`${dashboard.url}/healthz`)).status).toBe(200);
   expect((await ask(`${dashboard.url}/readyz`)).status).toBe(503);
@@ -59,9 +59,9 @@ test('a taken port is an error that names DASHBOARD_PORT', async () => {
   const { dashboard, redis } = await startBench();
   const config = configFor(redis.url);
   const taken = { ...config.dashboard, port: Number(new URL(dashboard.url).port) };
-  await expect(startDashboard({ ...config, dashboard: taken }, silent, noForecast)).rejects.toThrow(
-    /port is taken by another program; set DASHBOARD_PORT/,
-  );
+  await expect(
+    startDashboard({ ...config, dashboard: taken }, silent, noForecasts),
+  ).rejects.toThrow(/port is taken by another program; set DASHBOARD_PORT/);
 });
 
 test('closes while a browser keeps its connection open', async () => {

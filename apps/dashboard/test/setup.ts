@@ -7,10 +7,14 @@ import { type Dashboard, startDashboard } from '../src/index.ts';
 
 export const silent = createLogger('silent', 'dashboard', []);
 
-/** For dashboards that are not asked for a dry run. */
-export const noForecast = async (): Promise<never> => {
+const noForecast = async (): Promise<never> => {
   throw new Error('no dry run was expected');
 };
+
+/** For dashboards that are not asked for a dry run. */
+export const noForecasts = { backfill: noForecast, reconcile: noForecast };
+
+type Forecasts = Parameters<typeof startDashboard>[2];
 
 export interface Bench {
   readonly redis: RedisServer;
@@ -28,14 +32,17 @@ export async function startBench({
   login,
   log = silent,
   forecast = noForecast,
+  forecastReconcile = noForecast,
 }: {
   login?: Config['dashboard']['login'];
   log?: typeof silent;
-  forecast?: Parameters<typeof startDashboard>[2];
+  forecast?: Forecasts['backfill'];
+  forecastReconcile?: Forecasts['reconcile'];
 } = {}): Promise<Bench> {
   const redis = await startRedis();
   onTestFinished(() => redis.stop());
-  const dashboard = await startDashboard(configFor(redis.url, login), log, forecast);
+  const forecasts = { backfill: forecast, reconcile: forecastReconcile };
+  const dashboard = await startDashboard(configFor(redis.url, login), log, forecasts);
   onTestFinished(() => dashboard.close());
   const client = connect(redis.url, 'brief');
   client.on('error', () => undefined);
@@ -172,6 +179,7 @@ export function openRun(id: string, nowMs: number = Date.now()): RunRecord {
     epoch: 1,
     createdMs: nowMs - 90_000,
     backfillId: null,
+    recovery: false,
     state: 'open',
     chunks: 6,
     series: 1_200,

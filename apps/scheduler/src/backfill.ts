@@ -65,14 +65,25 @@ async function changeRuns(
     ({ state, settledMs }) => settledMs === null && state !== 'superseded',
   );
   for (const run of runs) await context.store.saveRun({ ...run, state: STATES[change] });
-  if (change !== 'pause') await callChunks(context, new Set(runs.map(({ id }) => id)));
+  if (change !== 'pause') await callChunks(context, runs);
   // A failed chunk would keep its run from settling for ever.
   if (change === 'cancel') await endFailedChunks(context, runs);
 }
 
+/** Cancels runs whatever they are of: their chunks end as soon as they look, and the runs settle. */
+export async function cancelRuns(
+  context: SchedulerContext,
+  runs: readonly RunRecord[],
+): Promise<void> {
+  for (const run of runs) await context.store.saveRun({ ...run, state: 'cancelled' });
+  await callChunks(context, runs);
+  await endFailedChunks(context, runs);
+}
+
 const CHUNKS_MOST = 10_000;
 
-async function callChunks({ repairs }: SchedulerContext, runIds: ReadonlySet<string>) {
+async function callChunks({ repairs }: SchedulerContext, runs: readonly RunRecord[]) {
+  const runIds = new Set(runs.map(({ id }) => id));
   const delayed = await repairs.getDelayed(0, CHUNKS_MOST - 1);
   for (const chunk of delayed) {
     // It may have begun by itself between its listing and its call.

@@ -3,8 +3,10 @@ import {
   type ActiveSite,
   afterCheck,
   type CheckReport,
+  type Direction,
   noteShort,
   planLimits,
+  reverse,
   type SyncEvent,
   type SyncState,
   setAsideStuck,
@@ -41,22 +43,27 @@ export async function runCheck(
     calledOff.signal.throwIfAborted();
   };
   const beginning = new Beginning(context, job, active, assertNotWiped);
-  let failed = new FailedChunks(NO_WORK);
   const result = await checkGaps(
     {
       sites: databases,
       resolveActive: async () => active,
       now: Date.now,
       setAside: async (direction) => {
-        beginning.work = await runs.openWork(direction, active.epoch);
+        beginning.repairs = new Unfinished(await runs.openWork(direction, active.epoch));
         // Otherwise nothing would seem to be under way, while a worker goes on copying.
         await assertNotWiped();
-        failed = new FailedChunks(beginning.work);
         if (redisWasWiped) {
           await wait(AFTER_WIPE_MS, undefined, { signal });
           await databases[direction.destination].makeVisible();
         }
-        return failed;
+        return beginning.repairs.failed;
+      },
+      setAsideRecoveries: async (direction, isWanted) => {
+        const work = await runs.openRecoveries(direction, active.epoch, isWanted);
+        beginning.recoveries = new Unfinished(work);
+        await assertNotWiped();
+        if (redisWasWiped) await databases[direction.destination].makeVisible();
+        return beginning.recoveries.failed;
       },
       begin: (plan, state) => beginning.begin(plan, state),
       isAwaited: async () => (await checks.getWaitingCount()) > 0,
@@ -72,8 +79,7 @@ export async function runCheck(
     await emit(context, event);
   }
   context.twinsAtStart.say(log, result.report.twins, events);
-  const leftAlone = await retryFailed(context, result, beginning.work, failed, before.startedMs);
-  const state = await tellShort(context, checked, result.report, beginning.work, leftAlone);
+  const state = await afterFailures(context, checked, result, beginning, before.startedMs);
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);
   await store.saveStatus(statusOf(context, result.report, state));
@@ -90,9 +96,21 @@ class WipedError extends Error {
   override message = 'Redis was wiped in the middle of this check; the next one begins anew';
 }
 
+/** What is left of earlier runs, and its failed chunks as this check sees them. */
+class Unfinished {
+  readonly work: OpenWork;
+  readonly failed: FailedChunks;
+
+  constructor(work: OpenWork) {
+    this.work = work;
+    this.failed = new FailedChunks(work);
+  }
+}
+
 /** Makes runs of plans while the check goes on, without what a repair did not change the last time. */
 class Beginning {
-  work: OpenWork = NO_WORK;
+  repairs = new Unfinished(NO_WORK);
+  recoveries = new Unfinished(NO_WORK);
   readonly events: SyncEvent[] = [];
   /** What is remembered of repairs that changed nothing; undefined while nothing has been planned. */
   stuck: SyncState['stuck'] | undefined;
@@ -120,7 +138,8 @@ class Beginning {
       await this.#job.log(`no run is started: ${whyNoWriting}`);
       return;
     }
-    if (plan.backfillId === null && this.work.inProgress) {
+    const { work } = plan.recovery ? this.recoveries : this.repairs;
+    if (plan.backfillId === null && work.inProgress) {
       await this.#job.log('chunks of an earlier run are still under way: nothing new is planned');
       return;
     }
@@ -143,21 +162,43 @@ class Beginning {
   }
 }
 
+/** Tries failed chunks again where that is worth it, and tells of the others, those of repairs and of recoveries. */
+async function afterFailures(
+  context: SchedulerContext,
+  checked: SyncState,
+  { report, state: known }: CheckResult,
+  { repairs, recoveries }: Beginning,
+  startedBefore: SyncState['startedMs'],
+): Promise<SyncState> {
+  if (report.outcome === 'unknown') return checked;
+  const { direction, active } = report;
+  const compared = report.surplus?.compared ?? [];
+  let state = checked;
+  for (const { of, into, moot } of [
+    { of: repairs, into: direction, moot: repairs.failed.moot() },
+    {
+      of: recoveries,
+      into: reverse(direction),
+      moot: recoveries.failed.mootWithin(compared),
+    },
+  ]) {
+    const earlier = startedBefore[into.destination];
+    const restarted = earlier !== null && earlier !== known.startedMs[into.destination];
+    const leftAlone = active.mayWrite
+      ? await retryFailed(context, of.work, { moot, restarted })
+      : of.work.failed;
+    state = await tellShort(context, state, into, of.work, leftAlone);
+  }
+  return state;
+}
+
 /** Tries again what is worth it; returns the failed chunks that are left alone. */
 async function retryFailed(
   { log }: SchedulerContext,
-  { report, state }: CheckResult,
   work: OpenWork,
-  failed: FailedChunks,
-  startedBefore: CheckResult['state']['startedMs'],
+  seen: { readonly moot: readonly Job[]; readonly restarted: boolean },
 ): Promise<Job[]> {
-  if (report.outcome === 'unknown' || work.failed.length === 0) return [];
-  if (!report.active.mayWrite) return [...work.failed];
-  const { destination } = report.direction;
-  const earlier = startedBefore[destination];
-  const restarted = earlier !== null && earlier !== state.startedMs[destination];
-  const seen = { nowMs: Date.now(), moot: failed.moot(), restarted };
-  const again = worthRetrying(work.failed, seen);
+  const again = worthRetrying(work.failed, { nowMs: Date.now(), ...seen });
   for (const chunk of again) {
     await chunk.retry('failed');
     log.info({ jobId: chunk.id }, `chunk ${chunk.id} is tried again`);
@@ -172,12 +213,12 @@ async function retryFailed(
 async function tellShort(
   context: SchedulerContext,
   state: SyncState,
-  report: CheckReport,
+  direction: Direction,
   { inProgress }: OpenWork,
   leftAlone: readonly Job[],
 ): Promise<SyncState> {
-  if (report.outcome === 'unknown' || inProgress) return state;
-  const short = noteShort(state.stuck, report.direction, shortChunks(leftAlone), Date.now());
+  if (inProgress) return state;
+  const short = noteShort(state.stuck, direction, shortChunks(leftAlone), Date.now());
   for (const event of short.events) await emit(context, event);
   return { ...state, stuck: short.memory };
 }

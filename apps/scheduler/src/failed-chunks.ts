@@ -4,6 +4,7 @@ import {
   parseSelectors,
   type Selector,
   type ShortChunk,
+  subtractWindows,
   type Window,
 } from '@vm-sync/core';
 import { ChunkOrder } from '@vm-sync/queue';
@@ -18,14 +19,16 @@ export class FailedChunks implements SetAside {
   readonly #stillMissing = new Set<Job>();
 
   readonly repairing: readonly Window[];
+  readonly inHand: readonly Window[];
   readonly backfilling: ReadonlySet<string>;
   /** What chunks of backfills are copying, or will. */
-  readonly #inHand: readonly Window[];
+  readonly #backfilled: readonly Window[];
 
-  constructor({ failed, repairing, backfilling }: OpenWork) {
+  constructor({ failed, repairing, backfilling, inHand }: OpenWork) {
     this.repairing = repairing;
+    this.inHand = inHand;
     this.backfilling = new Set(backfilling.keys());
-    this.#inHand = [...backfilling.values()].flat();
+    this.#backfilled = [...backfilling.values()].flat();
     this.#chunks = failed.map(readChunk);
     const [first] = failed;
     const many = failed.length === 1 ? '1 chunk' : `${failed.length} chunks`;
@@ -41,12 +44,22 @@ export class FailedChunks implements SetAside {
         selectors.some((selector) => meets(selector, gap.labels)),
     );
     for (const { job } of chunks) this.#stillMissing.add(job);
-    return chunks.length > 0 || this.#inHand.some((window) => overlap(window, gap));
+    return chunks.length > 0 || this.#backfilled.some((window) => overlap(window, gap));
   };
 
   /** Chunks in which the last comparison found nothing missing any more. */
   moot(): Job[] {
     return this.#chunks.map(({ job }) => job).filter((job) => !this.#stillMissing.has(job));
+  }
+
+  /** The same where a comparison looked at these windows only. */
+  mootWithin(compared: readonly Window[]): Job[] {
+    const seen = new Set(
+      this.#chunks
+        .filter(({ window }) => window && subtractWindows([window], compared).length === 0)
+        .map(({ job }) => job),
+    );
+    return this.moot().filter((job) => seen.has(job));
   }
 }
 

@@ -4,6 +4,7 @@ import {
   directionKey,
   formatDirection,
   mergeWindows,
+  reverse,
   type Window,
 } from '@vm-sync/core';
 import {
@@ -11,6 +12,7 @@ import {
   CHUNK_OPTIONS,
   type ChunkOrder,
   QUEUES,
+  RECOVERY_PRIORITY,
   type RunRecord,
   SETTLE_OPTIONS,
   type Store,
@@ -27,6 +29,8 @@ export interface OpenWork {
   readonly failed: readonly Job[];
   /** What open runs repair. */
   readonly repairing: readonly Window[];
+  /** Windows in which chunks of any run wait or are being copied, whichever way. */
+  readonly inHand: readonly Window[];
 }
 
 export const NO_WORK: OpenWork = {
@@ -34,6 +38,7 @@ export const NO_WORK: OpenWork = {
   backfilling: new Map(),
   failed: [],
   repairing: [],
+  inHand: [],
 };
 
 /** How many failed chunks are looked at, at the most. */
@@ -53,50 +58,72 @@ export class Runs {
     this.#flows = flows;
   }
 
-  /** The unfinished work of one direction's epoch. Runs of other epochs, and those whose jobs are gone, are closed. */
-  async openWork(direction: Direction, epoch: number): Promise<OpenWork> {
+  /**
+   * The unfinished work of repairs in one direction's epoch. Runs that hold no longer, and those whose jobs are gone, are
+   * closed.
+   */
+  openWork(direction: Direction, epoch: number): Promise<OpenWork> {
+    return this.#openWork(false, (run) =>
+      isRun(run, run.recovery ? reverse(direction) : direction, epoch),
+    );
+  }
+
+  /** The same of recoveries; none of them holds where nothing is to be recovered now. */
+  openRecoveries(direction: Direction, epoch: number, isWanted: boolean): Promise<OpenWork> {
+    return this.#openWork(true, (run) =>
+      run.recovery
+        ? isWanted && isRun(run, direction, epoch)
+        : isRun(run, reverse(direction), epoch),
+    );
+  }
+
+  async #openWork(recovery: boolean, holds: (run: RunRecord) => boolean): Promise<OpenWork> {
     const failedJobs = await this.#repairs.getFailed(0, FAILED_MOST - 1);
     const failed: Job[] = [];
     const repairing: Window[] = [];
+    const inHand: Window[] = [];
     const backfilling = new Map<string, readonly Window[]>();
     const isBackfilling = (id: string, { windows }: RunRecord) =>
       backfilling.set(id, [...(backfilling.get(id) ?? []), ...windows]);
     let inProgress = false;
     for (const run of await this.#store.unsettledRuns()) {
       const settle = await this.#checks.getJob(settleId(run.id));
-      const ours = run.epoch === epoch && directionKey(run.direction) === directionKey(direction);
-      if (run.state === 'cancelled') {
-        // A chunk that was being copied goes on to its end: until then nobody else copies the same.
-        if (!settle || !ours || run.backfillId === null) continue;
-        isBackfilling(run.backfillId, run);
-        repairing.push(...run.windows);
-        continue;
-      }
-      if (!settle || !ours) {
+      const isCancelled = run.state === 'cancelled';
+      if (!settle || !holds(run)) {
+        if (isCancelled) continue;
         await this.#store.saveRun({ ...run, state: 'superseded' });
         continue;
       }
+      const isOurs = run.recovery === recovery;
+      if (isOurs) repairing.push(...run.windows);
+      if (isCancelled) {
+        // A chunk that was being copied goes on to its end: until then nobody else copies the same.
+        inHand.push(...run.windows);
+        if (isOurs && run.backfillId !== null) isBackfilling(run.backfillId, run);
+        continue;
+      }
       const ofRun = failedJobs.filter((job) => job.data?.runId === run.id);
-      failed.push(...ofRun);
-      repairing.push(...run.windows);
+      if (isOurs) failed.push(...ofRun);
       const { unprocessed = 0 } = await settle.getDependenciesCount({ unprocessed: true });
       if (unprocessed <= ofRun.length && (await settle.isWaitingChildren())) continue;
+      inHand.push(...run.windows);
+      if (!isOurs) continue;
       if (run.backfillId === null) inProgress = true;
       else isBackfilling(run.backfillId, run);
     }
-    return { inProgress, backfilling, failed, repairing };
+    return { inProgress, backfilling, failed, repairing, inHand };
   }
 
   async start(plan: Omit<Plan, 'complete'>, epoch: number, nowMs: number): Promise<RunRecord> {
-    const { direction, backfillId, chunks, stepMs, dedupMs } = plan;
-    // Regular repairs go before backfills.
-    const priority = backfillId === null ? {} : { priority: BACKFILL_PRIORITY };
+    const { direction, backfillId, recovery, chunks, stepMs, dedupMs } = plan;
+    const priority = priorityOf(plan);
     const run: RunRecord = {
       id: `${new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+Z/g, '')}-${randomBytes(2).toString('hex')}`,
       direction,
       epoch,
       createdMs: nowMs,
       backfillId,
+      recovery,
       state: 'open',
       chunks: chunks.length,
       series: chunks.reduce((sum, chunk) => sum + chunk.series, 0),
@@ -115,12 +142,29 @@ export class Runs {
       children: chunks.map((chunk, at) => ({
         name: 'repair-chunk',
         queueName: QUEUES.repairs,
-        data: { runId: run.id, direction, epoch, chunk, stepMs, dedupMs } satisfies ChunkOrder,
+        data: {
+          runId: run.id,
+          direction,
+          epoch,
+          recovery,
+          chunk,
+          stepMs,
+          dedupMs,
+        } satisfies ChunkOrder,
         opts: { ...CHUNK_OPTIONS, ...priority, jobId: `chunk-${run.id}-${at + 1}` },
       })),
     });
     return run;
   }
+}
+
+const isRun = (run: RunRecord, direction: Direction, epoch: number): boolean =>
+  run.epoch === epoch && directionKey(run.direction) === directionKey(direction);
+
+/** Regular repairs go before recoveries, and these before backfills. */
+function priorityOf({ backfillId, recovery }: Pick<Plan, 'backfillId' | 'recovery'>) {
+  if (recovery) return { priority: RECOVERY_PRIORITY };
+  return backfillId === null ? {} : { priority: BACKFILL_PRIORITY };
 }
 
 const settleId = (runId: string): string => `settle-${runId}`;

@@ -7,6 +7,7 @@ import {
   PinOrder,
   PREFIX,
   QUEUES,
+  ReconcileOrder,
   SettleOrder,
 } from '@vm-sync/queue';
 import { type Config, type Logger, postWebhook } from '@vm-sync/runtime';
@@ -16,6 +17,7 @@ import { requestCheck, runCheck } from './check.ts';
 import { createContext, type SchedulerContext } from './context.ts';
 import { Governor } from './govern.ts';
 import { runPin } from './pin.ts';
+import { runReconcile } from './reconcile.ts';
 import { settleRun } from './settle.ts';
 
 export interface Running {
@@ -87,6 +89,9 @@ function checksWorker(context: SchedulerContext): Worker {
           return await runBackfill(context, BackfillOrder.parse(job.data), job);
         }
         if (job.name === 'pin') return await runPin(context, PinOrder.parse(job.data));
+        if (job.name === 'reconcile') {
+          return await runReconcile(context, ReconcileOrder.parse(job.data), job);
+        }
         if (job.name === 'check-gaps') {
           return await runCheck(context, CheckOrder.parse(job.data), job, aborted);
         }

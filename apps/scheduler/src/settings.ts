@@ -8,6 +8,9 @@ const SURVEY_MS = 20_000;
 /** Proving wide windows may take this share of the time between two checks. */
 const PROVE_SHARE = 0.5;
 
+/** Looking for what only the passive site has may take this share of it. */
+const SURPLUS_SHARE = 0.25;
+
 /** What a check needs to know of the configuration. */
 export const checkSettings = (config: Config): CheckSettings => ({
   role: config.role,
@@ -18,4 +21,6 @@ export const checkSettings = (config: Config): CheckSettings => ({
   threshold: config.gapThreshold,
   proveMs: config.checkIntervalMs * PROVE_SHARE,
   surveyMs: SURVEY_MS,
+  surplusMs: config.checkIntervalMs * SURPLUS_SHARE,
+  recover: config.syncDirection === 'both' ? 'everything' : 'asked',
 });

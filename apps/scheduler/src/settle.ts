@@ -40,11 +40,11 @@ export async function settleRun(
   }
   const atMs = Date.now();
   const { state } = await memory.load();
-  const { direction, windows, backfillId } = run;
+  const { direction, windows, backfillId, recovery } = run;
   const cancelled = run.state === 'cancelled';
   if (samples > 0 || !cancelled) {
-    const { id } = run;
-    const after = afterRun(state, { id, atMs, direction, windows, samples, bytes, backfillId });
+    const settled = { id: run.id, atMs, direction, windows, samples, bytes, backfillId, recovery };
+    const after = afterRun(state, settled);
     if (after !== state) {
       const repaired = await repairedChunks(context, job);
       await memory.save({ ...after, stuck: noteRepaired(after.stuck, direction, repaired, atMs) });

@@ -90,3 +90,15 @@ export interface BackfillForecast extends BackfillRange, CopyEstimate {
   /** True when nothing lacks by counts, but not all of it could be compared exactly in the time of a dry run. */
   readonly byCountsOnly: boolean;
 }
+
+/** What a reconcile would copy: the result of a dry run. */
+export interface ReconcileForecast extends CopyEstimate {
+  /** From the passive site to the active one. */
+  readonly direction: Direction;
+  /** Where only the passive site has samples, oldest first. */
+  readonly windows: readonly Window[];
+  /** The most series that are concerned in the same slice of time. */
+  readonly series: number;
+  readonly samples: number;
+  readonly chunks: number;
+}

@@ -1,4 +1,5 @@
 import { type BeyondReason, beyondReasonText } from './beyond.ts';
+import { type ConflictTotal, conflictText } from './conflict.ts';
 import { formatDuration } from './duration.ts';
 import {
   type Direction,
@@ -7,6 +8,7 @@ import {
   formatDirection,
   type Site,
 } from './site.ts';
+import { surplusText } from './surplus.ts';
 import { findingText, type TwinFinding } from './twins.ts';
 import { formatWindow, type Window } from './window.ts';
 
@@ -32,6 +34,8 @@ export type SyncEvent =
       readonly tolerated: number;
       /** Windows in which the destination may lack what nobody can copy any more. */
       readonly beyondRepair: number;
+      /** What the passive site has and the active one lacks; undefined when that is nothing. */
+      readonly surplus?: string | undefined;
     }
   | { readonly kind: 'ready-withdrawn'; readonly reason: string }
   | {
@@ -88,6 +92,24 @@ export type SyncEvent =
     }
   | { readonly kind: 'backfill-refused'; readonly id: string; readonly reason: string }
   | {
+      readonly kind: 'surplus-found';
+      /** From the passive site, which has it, to the active one. */
+      readonly direction: Direction;
+      readonly samples: number;
+      readonly series: number;
+      readonly atLeast: boolean;
+      readonly recovering: boolean;
+    }
+  | { readonly kind: 'surplus-gone'; readonly direction: Direction }
+  | { readonly kind: 'values-differ'; readonly total: ConflictTotal }
+  | {
+      readonly kind: 'reconcile-started' | 'reconcile-cancelled' | 'reconcile-complete';
+      readonly id: string;
+      readonly direction: DirectionKey;
+      readonly samples: number;
+      readonly tookMs: number;
+    }
+  | {
       readonly kind: 'backfill-complete';
       readonly id: string;
       readonly window: Window;
@@ -130,7 +152,8 @@ export function tell(event: SyncEvent): Telling {
         event.beyondRepair === 0
           ? ''
           : `, except ${windowsText(event.beyondRepair)} that no repair reaches`;
-      const why = `${event.cleanChecks} clean checks in a row, ${what}${but}`;
+      const beside = event.surplus === undefined ? '' : `; ${event.surplus}`;
+      const why = `${event.cleanChecks} clean checks in a row, ${what}${but}${beside}`;
       return message('info', `🟢 VM-Sync: FAILBACK READY (${why})`);
     }
     case 'ready-withdrawn':
@@ -223,6 +246,28 @@ export function tell(event: SyncEvent): Telling {
         'warn',
         `Backfill ${event.id} cancelled, a database refuses to look at it: ${event.reason}`,
       );
+    case 'surplus-found': {
+      const { direction, series, recovering } = event;
+      const what = surplusText(event, recovering);
+      const of = `${count(series)} series, ${formatDirection(direction)}`;
+      return logged('warn', `Only on ${direction.source}: ${what}; ${of}`);
+    }
+    case 'surplus-gone': {
+      const { source, destination } = event.direction;
+      return logged('info', `${destination} holds everything that ${source} has (again)`);
+    }
+    case 'values-differ':
+      return logged('warn', `Values differ: ${conflictText(event.total)}`);
+    case 'reconcile-started':
+    case 'reconcile-cancelled':
+    case 'reconcile-complete': {
+      const where = formatDirection(directionOf(event.direction));
+      const what =
+        event.kind === 'reconcile-started'
+          ? 'started'
+          : `${event.kind === 'reconcile-complete' ? 'complete' : 'cancelled'}: ${count(event.samples)} samples recovered in ${formatDuration(event.tookMs)}`;
+      return logged('info', `Reconcile ${event.id} (${where}) ${what}`);
+    }
     case 'backfill-complete': {
       const what = `${count(event.samples)} samples repaired in ${formatDuration(event.tookMs)}`;
       return logged(

@@ -1,14 +1,20 @@
 import { leaseContradiction } from './direction.ts';
 import type { DirectionMemory } from './direction-memory.ts';
 import { type Pin, pinAt, pinWitness } from './pin.ts';
-import type { Direction } from './site.ts';
+import type { Direction, Site } from './site.ts';
 import type { Testimony } from './witness.ts';
 
 /** What a chunk's order says of the direction. */
 export interface DirectedOrder {
   readonly direction: Direction;
   readonly epoch: number;
+  /** True when it is from the passive site to the active one. */
+  readonly recovery: boolean;
 }
+
+/** A repair copies from the active site; a recovery copies to it what only the other one has. */
+const activeSiteOf = ({ direction, recovery }: DirectedOrder): Site =>
+  recovery ? direction.destination : direction.source;
 
 /** What is remembered of the direction now; undefined when nothing is (any more). */
 export type RememberedDirection =
@@ -26,15 +32,13 @@ export type OrderJudgement =
 const HOLDS: OrderJudgement = { kind: 'holds' };
 
 /** Judges an order by what the last check knew, without asking anybody. */
-export function judgeRemembered(
-  { direction, epoch }: DirectedOrder,
-  known: RememberedDirection,
-): OrderJudgement {
+export function judgeRemembered(order: DirectedOrder, known: RememberedDirection): OrderJudgement {
   if (known === undefined) {
     return { kind: 'waits', why: 'the direction is not remembered until the next check' };
   }
   const { direction: memory } = known;
-  if (memory.epoch !== epoch || memory.site !== direction.source) {
+  const { epoch } = order;
+  if (memory.epoch !== epoch || memory.site !== activeSiteOf(order)) {
     const since = memory.sinceMs === null ? '' : ` since ${new Date(memory.sinceMs).toISOString()}`;
     const now = memory.site === null ? 'none is known' : `${memory.site} is active${since}`;
     return {
@@ -51,25 +55,22 @@ export function judgeRemembered(
 
 /** Judges an order by a person's word; undefined when nothing is pinned, and the witnesses have to be heard. */
 export function judgePin(
-  { direction }: DirectedOrder,
+  order: DirectedOrder,
   pin: Pin | null,
   nowMs: number,
 ): OrderJudgement | undefined {
   const pinned = pinAt(pin, nowMs);
   if (!pinned) return undefined;
-  if (pinned.site === direction.source) return HOLDS;
+  if (pinned.site === activeSiteOf(order)) return HOLDS;
   return { kind: 'turned', why: pinWitness(pinned).text };
 }
 
 /** Judges an order by what the witnesses say right now, after `judgeRemembered` has let it pass. */
-export function judgeTestimony(
-  { direction }: DirectedOrder,
-  { named, lease }: Testimony,
-): OrderJudgement {
+export function judgeTestimony(order: DirectedOrder, { named, lease }: Testimony): OrderJudgement {
   if (named.says === 'unknown') {
     return { kind: 'waits', why: `it is unknown which site is active (${named.text})` };
   }
-  if (named.says !== direction.source) return { kind: 'turned', why: named.text };
+  if (named.says !== activeSiteOf(order)) return { kind: 'turned', why: named.text };
   const contradiction = named.name === 'address' ? leaseContradiction(named, lease) : null;
   return contradiction === null ? HOLDS : { kind: 'waits', why: contradiction };
 }

@@ -1,8 +1,10 @@
 import type { BackfillFound } from './backfill.ts';
 import type { ClockReading } from './clock.ts';
+import type { ValuesFound } from './conflict.ts';
 import type { ActiveSite } from './direction.ts';
 import type { History } from './history.ts';
 import type { Direction, Site } from './site.ts';
+import type { SurplusFound } from './surplus.ts';
 import type { LimitFlag, RewritingFlag, TwinFinding } from './twins.ts';
 import type { Window } from './window.ts';
 
@@ -103,6 +105,10 @@ export type CheckReport =
       readonly history: History;
       /** Sentences about gaps that are set aside, from chunks that failed. */
       readonly setAside: readonly string[];
+      /** What only the passive site has; undefined where nobody looked. Its windows are part of `backward`. */
+      readonly surplus?: SurplusFound | undefined;
+      /** What values were compared; undefined where none were. */
+      readonly values?: ValuesFound | undefined;
     });
 
 export interface FoundWindows {
@@ -121,4 +127,6 @@ export interface SettledRun {
   readonly bytes: number;
   /** The backfill that it belongs to, if any. */
   readonly backfillId: string | null;
+  /** True when it copied what only the passive site had to the active one. */
+  readonly recovery?: boolean | undefined;
 }

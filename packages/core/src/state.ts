@@ -8,12 +8,14 @@ import {
 } from './backfill.ts';
 import { ageOut, type BeyondRepair } from './beyond.ts';
 import { aheadOfUsMs } from './clock.ts';
+import { type Conflicts, conflictsAfter, NO_CONFLICTS } from './conflict.ts';
 import { directionDoubts } from './direction.ts';
 import { type DirectionMemory, NO_DIRECTION } from './direction-memory.ts';
 import type { SyncEvent } from './event.ts';
 import { type History, nextPass, unsurveyed, withDiffering, withoutProven } from './history.ts';
 import { advance, applyBackfill, firstMark, type Mark, reopen } from './mark.ts';
 import type { Pin } from './pin.ts';
+import { proveReconcile, type Reconcile } from './reconcile.ts';
 import type { CheckReport, FoundWindows, SettledRun, SiteObservation } from './report.ts';
 import {
   DIRECTION_KEYS,
@@ -33,6 +35,15 @@ import {
   stuckReasons,
   stuckSamples,
 } from './stuck.ts';
+import {
+  NO_SURPLUS,
+  recoversNow,
+  type Surplus,
+  type SurplusFound,
+  surplusAfter,
+  surplusSentence,
+  toBeCounted,
+} from './surplus.ts';
 import { findingText, noteTwins, type ToldFinding } from './twins.ts';
 import { alignDownMs, formatWindow, makeWindow, subtractWindows, type Window } from './window.ts';
 
@@ -75,6 +86,12 @@ export interface SyncState {
   readonly stuck: StuckMemory;
   /** What was told of the sites' settings and clocks. */
   readonly twinsTold: readonly ToldFinding[];
+  /** By the direction in which it would be recovered: what its source has and its destination, when active, lacks. */
+  readonly surplus: Readonly<Record<DirectionKey, Surplus>>;
+  /** The order to recover that is open, or the last one. */
+  readonly reconcile: Reconcile | null;
+  /** Samples of the same series and time with different values. */
+  readonly conflicts: Conflicts;
   readonly startedMs: Readonly<Record<Site, number | null>>;
   /** When a site was last seen unable to answer: samples from around then may be missing, and are not settled yet. */
   readonly doubtMs: number | null;
@@ -102,6 +119,9 @@ export const EMPTY_STATE: SyncState = {
   beyondRepair: [],
   stuck: NOTHING_STUCK,
   twinsTold: [],
+  surplus: { 'primary-to-dr': NO_SURPLUS, 'dr-to-primary': NO_SURPLUS },
+  reconcile: null,
+  conflicts: NO_CONFLICTS,
   startedMs: { primary: null, dr: null },
   doubtMs: null,
   episode: null,
@@ -239,12 +259,13 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
 
   const key = directionKey(report.direction);
   const back = directionKey(reverse(report.direction));
-  const { backward, horizonMs, tallied } = report;
-  const confirmed = (found: FoundWindows): FoundWindows => ({
+  const { horizonMs, tallied } = report;
+  const confirmed = (found: FoundWindows, of = key): FoundWindows => ({
     ...found,
-    proven: subtractWindows(found.proven, unconfirmed(state, key, report.atMs)),
+    proven: subtractWindows(found.proven, unconfirmed(state, of, report.atMs)),
   });
   const forward = confirmed(report.forward);
+  const backward = confirmed(report.backward, back);
   const shown = report.backfills.map((one) => ({ ...one, found: confirmed(one.found) }));
   const backfilled = afterBackfills(
     { ...state, marks: { ...state.marks, [key]: advance(markOf(state, key), horizonMs, forward) } },
@@ -262,6 +283,11 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
     ...backfilled.marks,
     [back]: advance(markOf(state, back), horizonMs, backward),
   };
+  const reconcile = proveReconcile(state.reconcile, marks, report.atMs, events);
+  const isBoth = report.surplus?.wanted === true;
+  const recovering = recoversNow({ activeSite: active, reconcile }, isBoth);
+  const backwards = { direction: reverse(report.direction), found: report.surplus, marks };
+  const surplus = surplusAfter(state.surplus, { ...backwards, recovering }, events);
   const sameWay = !turned || state.activeSite === 'unknown';
   const clean = report.outcome === 'clean' && marks[key]?.unproven.length === 0;
   const consecutiveClean = clean ? (sameWay ? state.consecutiveClean : 0) + 1 : 0;
@@ -270,7 +296,10 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
     marks,
     history,
     backfills,
-    stuck: forgetProven(state.stuck, key, proven),
+    stuck: forgetProven(forgetProven(state.stuck, key, proven), back, backward.proven),
+    surplus,
+    reconcile,
+    conflicts: conflictsAfter(state.conflicts, report.values, report.atMs, events),
     consecutiveClean,
     gapsDetected: tallied.gaps,
     lastError: null,
@@ -283,7 +312,9 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
     const { tolerated } = tallied;
     const beyondRepair = next.beyondRepair.filter((one) => one.direction === key).length;
     const cleanChecks = consecutiveClean;
-    events.push({ kind: 'failback-ready', direction, cleanChecks, tolerated, beyondRepair });
+    const ready = { direction, cleanChecks, tolerated, beyondRepair } as const;
+    const surplus = surplusSentence(next, isBoth);
+    events.push({ kind: 'failback-ready', ...ready, surplus });
   }
   return { state: { ...next, failbackReady: true, reasons: [] }, events };
 }
@@ -375,6 +406,7 @@ function whyNotReady(
     reasons.push(...stuckReasons(state.stuck, report.direction));
   }
   reasons.push(...report.setAside);
+  if (report.surplus?.wanted) reasons.push(...whyNotBoth(state, report, report.surplus));
   const [unproven] = (state.marks[key] as Mark).unproven;
   if (unproven && gaps === 0) reasons.push(`not yet proven: ${formatWindow(unproven)}`);
   const { differing, complete } = state.history[key] as History;
@@ -409,6 +441,24 @@ const observed = ({ sites }: KnownReport): SiteObservation[] =>
     const view = sites[site];
     return view?.healthy ? [view.observation] : [];
   });
+
+/** With SYNC_DIRECTION=both the active site must be proven to hold everything too. */
+function whyNotBoth(
+  state: SyncState,
+  { direction }: KnownReport,
+  { setAside, failed }: SurplusFound,
+): string[] {
+  const back = reverse(direction);
+  const [open] = (state.marks[directionKey(back)] as Mark).unproven;
+  if (!open) return [];
+  const proof = `not yet proven that ${back.destination} holds everything that ${back.source} has`;
+  return [
+    surplusSentence(state, true) ?? `${proof}: ${formatWindow(open)}`,
+    ...stuckReasons(state.stuck, back),
+    ...setAside,
+    ...(failed === null ? [] : [`what only ${back.source} has was not looked at: ${failed}`]),
+  ];
+}
 
 /** What an operator has to do about a difference in history, which is nothing when a backfill is at work on it. */
 function historyAdvice(backfill: Backfill | undefined, { fromMs, toMs }: Window): string {
@@ -450,8 +500,27 @@ export function afterRun(state: SyncState, run: SettledRun): SyncState {
     backfills: addToBackfill(state.backfills, run),
     episode: state.episode && {
       ...state.episode,
-      samplesRepaired: state.episode.samplesRepaired + (run.backfillId === null ? run.samples : 0),
+      samplesRepaired: state.episode.samplesRepaired + (isRepair(run) ? run.samples : 0),
     },
+    ...(run.recovery ? afterRecovery(state, run) : {}),
+  };
+}
+
+/** Neither a backfill nor a recovery: an episode is about what was found missing by itself. */
+const isRepair = ({ backfillId, recovery }: SettledRun): boolean =>
+  backfillId === null && recovery !== true;
+
+function afterRecovery(
+  { surplus, reconcile }: SyncState,
+  { direction, windows, samples }: SettledRun,
+): Pick<SyncState, 'surplus' | 'reconcile'> {
+  const key = directionKey(direction);
+  const ofReconcile = reconcile?.direction === key && reconcile.state !== 'done';
+  return {
+    surplus: { ...surplus, [key]: toBeCounted(surplus[key], windows) },
+    reconcile: ofReconcile
+      ? { ...reconcile, samplesRecovered: reconcile.samplesRecovered + samples }
+      : reconcile,
   };
 }
 

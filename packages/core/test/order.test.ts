@@ -12,7 +12,7 @@ import {
 } from '../src/index.ts';
 
 const nowMs = Date.parse('2026-11-24T12:00:00Z');
-const order = { direction: directionFrom('primary'), epoch: 3 };
+const order = { direction: directionFrom('primary'), epoch: 3, recovery: false };
 const memory: DirectionMemory = {
   ...NO_DIRECTION,
   site: 'primary',
@@ -76,4 +76,14 @@ test('a pin needs no witnesses, as long as it lasts', () => {
   expect(judgePin(order, { ...pin, site: 'dr' }, nowMs)?.kind).toBe('turned');
   expect(judgePin(order, pin, nowMs + 1)).toBeUndefined();
   expect(judgePin(order, null, nowMs)).toBeUndefined();
+});
+
+test('a recovery copies to the active site, so it is the destination that must be active', () => {
+  const recovery = { direction: directionFrom('dr'), epoch: 3, recovery: true };
+  expect(judgeRemembered(recovery, known({})).kind).toBe('holds');
+  expect(judgeTestimony(recovery, heard('primary', undefined)).kind).toBe('holds');
+  expect(judgeTestimony(recovery, heard('dr', undefined)).kind).toBe('turned');
+  const pin = { site: 'dr', untilMs: nowMs + 1, atMs: 0 } as const;
+  expect(judgePin(recovery, pin, nowMs)?.kind).toBe('turned');
+  expect(judgeRemembered({ ...recovery, recovery: false }, known({})).kind).toBe('expired');
 });

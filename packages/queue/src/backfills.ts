@@ -43,7 +43,7 @@ export async function askForBackfill(
   const sound = await soundRange();
   const refusal = whyNoBackfill(known, sound);
   if (refusal !== undefined) throw new BackfillRefusedError(undefined, refusal);
-  const id = newBackfillId(grid.nowMs);
+  const id = newOrderId(grid.nowMs);
   const { window, match } = sound;
   const order: BackfillOrder = { action: 'start', id, window, match: [...match] };
   await checks.add('backfill', order, { ...BACKFILL_OPTIONS, jobId: `backfill-${id}` });
@@ -68,7 +68,7 @@ export async function askToChange(
 }
 
 /** `20261124T001500-3fa2`: sorts by time, and is short enough to be typed. */
-const newBackfillId = (nowMs: number): string =>
+export const newOrderId = (nowMs: number): string =>
   `${new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+Z/g, '')}-${randomBytes(2).toString('hex')}`;
 
 const observationsOf = (status: Status | undefined): SiteObservation[] =>

@@ -5,5 +5,6 @@ export * from './pins.ts';
 export * from './progress.ts';
 export * from './queues.ts';
 export * from './readiness.ts';
+export * from './reconcile.ts';
 export * from './schemas.ts';
 export { Store } from './store.ts';

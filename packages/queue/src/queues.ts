@@ -5,7 +5,7 @@ export const PREFIX = '{vmsync}';
 
 /** One table of all queues; the name of a job is also the name of the step that does it. */
 export const QUEUES = {
-  /** `check-gaps`, `settle-run`, `backfill` and `pin`: one at a time, in the scheduler, because they own the state. */
+  /** `check-gaps`, `settle-run`, `backfill`, `reconcile` and `pin`: one at a time, in the scheduler: they own the state. */
   checks: 'checks',
   /** `repair-chunk`, in the workers. */
   repairs: 'repairs',
@@ -57,6 +57,7 @@ export const CHUNK_OPTIONS: JobsOptions = {
 };
 
 /** Behind all regular repairs, which have no priority of their own. */
+export const RECOVERY_PRIORITY = 5;
 export const BACKFILL_PRIORITY = 10;
 
 /** Twelve tries over more than two hours: a message outlives the outage of its receiver. */

@@ -5,12 +5,17 @@ import {
   type BeyondRepair,
   type Chunk,
   type ChunkRates,
+  type Conflicts,
   type DirectionMemory,
   type FinishedChunk,
   LIMIT_FLAGS,
+  NO_CONFLICTS,
   NO_DIRECTION,
+  NO_SURPLUS,
   type Pin,
   REWRITING_FLAGS,
+  type Reconcile,
+  type Surplus,
   type SyncState,
   type TwinFinding,
   type Window,
@@ -105,6 +110,47 @@ const activeSite: z.ZodType<ActiveSite> = z.object({
   epoch,
 });
 
+const surplus: z.ZodType<Surplus> = z.object({
+  counted: z.array(
+    z.object({
+      windows: z.array(window),
+      series: z.number().int().min(0),
+      samples: z.number().min(0),
+      countedMs: ms,
+    }),
+  ),
+  told: z.boolean(),
+});
+
+const reconcile: z.ZodType<Reconcile> = z.object({
+  id: z.string().min(1),
+  direction: directionKey,
+  requestedMs: ms,
+  state: z.enum(['open', 'cancelled', 'done']),
+  windows: z.array(window),
+  samplesRecovered: z.number().min(0),
+  endedMs: ms.nullable(),
+});
+
+const conflicts: z.ZodType<Conflicts> = z.object({
+  buckets: z.array(
+    z.object({
+      window,
+      series: z.number().int().min(0),
+      samples: z.number().int().min(0),
+      unread: z.number().int().min(0),
+    }),
+  ),
+  example: z
+    .object({
+      series: z.string(),
+      atMs: ms,
+      values: z.object({ primary: z.string(), dr: z.string() }),
+    })
+    .nullable(),
+  told: z.boolean(),
+});
+
 /** The remembered state, as it stands in Redis and in the state file. What older versions did not know has a default. */
 export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   lastCheckMs: ms.nullable(),
@@ -127,6 +173,11 @@ export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   twinsTold: z
     .array(z.object({ key: z.string(), severity: z.enum(['fault', 'advice']), seenMs: ms }))
     .default([]),
+  surplus: z
+    .object({ 'primary-to-dr': surplus, 'dr-to-primary': surplus })
+    .default({ 'primary-to-dr': NO_SURPLUS, 'dr-to-primary': NO_SURPLUS }),
+  reconcile: reconcile.nullable().default(null),
+  conflicts: conflicts.default(NO_CONFLICTS),
   startedMs: z.object({ primary: ms.nullable(), dr: ms.nullable() }),
   doubtMs: ms.nullable(),
   episode: z
@@ -157,7 +208,19 @@ export const BackfillOrder = z.discriminatedUnion('action', [
 ]);
 export type BackfillOrder = z.infer<typeof BackfillOrder>;
 
+/** What a `reconcile` job carries: to recover once what only the passive site has, or to stop that. */
+export const ReconcileOrder = z.discriminatedUnion('action', [
+  z.object({ action: z.literal('start'), id: z.string().min(1) }),
+  z.object({ action: z.literal('cancel') }),
+]);
+export type ReconcileOrder = z.infer<typeof ReconcileOrder>;
+
 const flag = z.union([z.boolean(), z.enum(['true', 'on', '1']).transform(() => true)]);
+
+const dryRun = z.union([flag, z.enum(['false', '0', '']).transform(() => false)]).default(false);
+
+/** A reconcile as a script or a form asks for it; unknown fields are refused, as those of a backfill. */
+export const ReconcileRequest = z.strictObject({ dryRun });
 
 /**
  * A backfill as a script or a form asks for it. Unknown fields are refused: a misspelt `dryRun` must not begin to copy.
@@ -169,7 +232,7 @@ export const BackfillRequest = z.strictObject({
     .union([z.string().transform((text) => [text]), z.array(z.string())])
     .optional()
     .transform((texts) => texts ?? []),
-  dryRun: z.union([flag, z.enum(['false', '0', '']).transform(() => false)]).default(false),
+  dryRun,
 });
 export type BackfillRequest = z.infer<typeof BackfillRequest>;
 
@@ -202,6 +265,8 @@ export const ChunkOrder = z.object({
   direction,
   /** Of the direction when the order was given; 0 in orders of older versions, which hold no more. */
   epoch: epoch.default(0),
+  /** True when the direction is from the passive site to the active one. */
+  recovery: z.boolean().default(false),
   chunk,
   /** The grid of the comparison, and the sites' deduplication interval (0: none). */
   stepMs: z.number().int().min(1000),
@@ -238,6 +303,8 @@ export const RunRecord = z.object({
   createdMs: ms,
   /** The backfill that it belongs to; null for a regular repair. */
   backfillId: z.string().min(1).nullable().default(null),
+  /** True when it copies what only the passive site has to the active one. */
+  recovery: z.boolean().default(false),
   /**
    * `open` while chunks are left, also failed ones; `paused` and `cancelled` with their backfill; `superseded` when the
    * direction turned.

@@ -102,6 +102,7 @@ const run = (id: string, more: Partial<RunRecord> = {}): RunRecord => ({
   epoch: 1,
   createdMs: nowMs - 30_000,
   backfillId: 'b1',
+  recovery: false,
   state: 'open',
   chunks: 4,
   series: 10,

@@ -87,6 +87,27 @@ function checked() {
       { ...beyond, reason: 'destination-backfill-age' as const, samplesMissing: null },
     ],
     stuck: noteRepaired(after.stuck, direction, [chunk], nowMs),
+    surplus: {
+      ...after.surplus,
+      'dr-to-primary': {
+        counted: [{ windows: [window], series: 1, samples: 2, countedMs: nowMs }],
+        told: true,
+      },
+    },
+    reconcile: {
+      id: 'r',
+      direction: 'dr-to-primary' as const,
+      requestedMs: nowMs,
+      state: 'open' as const,
+      windows: [window],
+      samplesRecovered: 3,
+      endedMs: null,
+    },
+    conflicts: {
+      buckets: [{ window, series: 1, samples: 2, unread: 0 }],
+      example: { series: '{a="b"}', atMs: nowMs, values: { primary: '1', dr: '2' } },
+      told: true,
+    },
     backfills: startBackfill(after, { id: 'b', window, match: ['{a="b"}'], requestedMs: 1 }).state
       .backfills,
   };
@@ -100,7 +121,8 @@ test('a state of the core is accepted, before and after its way through JSON', (
 });
 
 test('a state that an older version wrote is read', () => {
-  const { beyondRepair: _, stuck: __, backfills: ___, direction, pin, ...older } = checked();
+  const { beyondRepair: _, stuck: __, backfills: ___, direction, pin, ...known } = checked();
+  const { surplus: ____, reconcile: _____, conflicts: ______, ...older } = known;
   expect([direction, pin]).toEqual([NO_DIRECTION, null]);
   const { earlier, ...mark } = older.marks['primary-to-dr'] as Mark;
   expect(earlier).toEqual([]);
@@ -112,6 +134,9 @@ test('a state that an older version wrote is read', () => {
     backfills: [],
     direction: NO_DIRECTION,
     pin: null,
+    surplus: EMPTY_STATE.surplus,
+    reconcile: null,
+    conflicts: EMPTY_STATE.conflicts,
   });
 });
 
@@ -179,6 +204,7 @@ test('the orders of a plan are accepted', () => {
       runId: 'r',
       direction: directionFrom('dr'),
       epoch: 3,
+      recovery: true,
       chunk,
       stepMs,
       dedupMs: 0,
@@ -246,7 +272,7 @@ test('a run that an older version wrote belongs to no backfill', () => {
     samplesCopied: 0,
     bytesCopied: 0,
   };
-  expect(RunRecord.parse(run)).toEqual({ ...run, epoch: 0, backfillId: null });
+  expect(RunRecord.parse(run)).toEqual({ ...run, epoch: 0, backfillId: null, recovery: false });
   for (const state of ['paused', 'cancelled']) {
     expect(RunRecord.safeParse({ ...run, state, backfillId: 'b' }).success).toBe(true);
   }

@@ -76,6 +76,9 @@ const full: SyncState = {
       endedMs: null,
     },
   ],
+  surplus: EMPTY_STATE.surplus,
+  reconcile: null,
+  conflicts: EMPTY_STATE.conflicts,
   beyondRepair: [
     {
       direction: 'primary-to-dr',
@@ -136,6 +139,7 @@ const run = (at: number): RunRecord => ({
   epoch: 1,
   createdMs: at,
   backfillId: null,
+  recovery: false,
   state: 'settled',
   chunks: 1,
   series: 2,

@@ -8,6 +8,8 @@ import {
   directionOf,
   SITES,
   type SyncState,
+  shownSurplus,
+  totalConflicts,
   verifiedThroughMs,
 } from '@vm-sync/core';
 import { SyncStateSchema } from '@vm-sync/queue';
@@ -51,8 +53,48 @@ export function stateToFile(state: SyncState): Record<string, unknown> {
         samples_missing: attempt.samples,
         repairs: attempt.times,
       })),
+    only_on_passive: onlyOnPassive(state),
+    reconcile: reconcileOf(state),
+    conflicts: conflictsOf(state),
     detail: state,
   };
+}
+
+function onlyOnPassive(state: SyncState): Record<string, unknown> | null {
+  const surplus = shownSurplus(state);
+  if (!surplus) return null;
+  return {
+    direction: directionKey(surplus.direction),
+    samples: surplus.samples,
+    at_least: surplus.atLeast,
+    series: surplus.series,
+    windows: surplus.windows.map(({ fromMs, toMs }) => ({ from: iso(fromMs), to: iso(toMs) })),
+  };
+}
+
+function reconcileOf({ reconcile }: SyncState): Record<string, unknown> | null {
+  if (!reconcile) return null;
+  const { id, direction, state, requestedMs, samplesRecovered, endedMs } = reconcile;
+  return {
+    id,
+    direction,
+    state,
+    requested: iso(requestedMs),
+    samples_recovered: samplesRecovered,
+    ended: iso(endedMs),
+  };
+}
+
+function conflictsOf({ conflicts }: SyncState): Record<string, unknown> | null {
+  const { samples, series, atLeast, example } = totalConflicts(conflicts);
+  if (samples === 0) return null;
+  const shown = example && {
+    series: example.series,
+    at: iso(example.atMs),
+    primary: example.values.primary,
+    dr: example.values.dr,
+  };
+  return { samples, series, at_least: atLeast, example: shown };
 }
 
 const FileSchema = z.object({ detail: SyncStateSchema });

@@ -1,5 +1,6 @@
 import {
   type ActiveSite,
+  advance,
   type Backfill,
   type BackfillFound,
   beforeCheck,
@@ -7,6 +8,7 @@ import {
   type CheckReport,
   type Chunk,
   type Direction,
+  type DirectionKey,
   directionFrom,
   directionKey,
   dueWindows,
@@ -24,15 +26,18 @@ import {
   makeWindow,
   mergeWindows,
   narrowScope,
+  openOf,
   otherSite,
   PLAN_LIMITS,
   type PlanLimits,
   repairEdgeMs,
+  reverse,
   type Selector,
   SITES,
   type Site,
   type SiteObservation,
   type SiteView,
+  type SurplusFound,
   type SyncEvent,
   type SyncState,
   settledThroughMs,
@@ -42,7 +47,9 @@ import {
   withFreshness,
 } from '@vm-sync/core';
 import type { Measure } from './compare-slice.ts';
+import { ValueLook } from './compare-values.ts';
 import { BUCKETS_PER_SLICE, type Comparison, compareWindows } from './compare-windows.ts';
+import { backwards, findSurplus } from './find-surplus.ts';
 import { Findings } from './findings.ts';
 import { lookAtFreshness } from './freshness.ts';
 import type { Pair, SiteDatabase } from './ports.ts';
@@ -61,6 +68,10 @@ export interface CheckSettings {
   readonly proveMs: number;
   /** How long one check may spend on the time before the mark. */
   readonly surveyMs: number;
+  /** How long one check may spend on looking for what only the passive site has. */
+  readonly surplusMs: number;
+  /** What of that is recovered: all of it (SYNC_DIRECTION=both), or what an operator asked for. */
+  readonly recover: 'everything' | 'asked';
 }
 
 export interface CheckContext {
@@ -69,6 +80,11 @@ export interface CheckContext {
   readonly now: () => number;
   /** What earlier runs in this direction have left behind. */
   readonly setAside: (direction: Direction) => Promise<SetAside>;
+  /**
+   * The same of recoveries, from the passive site to the active one; asked when the repairs of this check have begun.
+   * `isWanted` is false when nothing is to be recovered now.
+   */
+  readonly setAsideRecoveries: (direction: Direction, isWanted: boolean) => Promise<SetAside>;
   /** Given every plan as soon as it is made: repairs begin while the rest of the check goes on. */
   readonly begin?: (plan: Plan, state: SyncState) => Promise<void>;
   /** True when something else waits for this check to end; what is left to prove then waits for the next one. */
@@ -82,6 +98,8 @@ export interface Plan {
   readonly direction: Direction;
   /** The backfill that it is a part of; null for what is due by itself. */
   readonly backfillId: string | null;
+  /** True when it brings what only the passive site has to the active one. */
+  readonly recovery: boolean;
   /** Newest first. */
   readonly chunks: readonly Chunk[];
   /** False when there was more to plan than one run may hold. */
@@ -96,6 +114,8 @@ export interface SetAside {
   readonly backfilling: ReadonlySet<string>;
   /** Windows of runs that have not settled: what is read there now is not proven yet. */
   readonly repairing: readonly Window[];
+  /** Windows in which chunks of any run wait or are being copied, in either direction. */
+  readonly inHand: readonly Window[];
   readonly reasons: readonly string[];
   readonly covers: (gap: Gap) => boolean;
 }
@@ -103,6 +123,7 @@ export interface SetAside {
 export const NOTHING_SET_ASIDE: SetAside = {
   backfilling: new Set(),
   repairing: [],
+  inHand: [],
   reasons: [],
   covers: () => false,
 };
@@ -216,7 +237,9 @@ async function compare(
   const { state, events } = beforeCheck(before, now);
   const setAside = await context.setAside(direction);
   const edgeMs = repairEdgeMs(nowMs, direction, observations);
-  const look = new Look(context, { pair, scope, measure, signal: context.signal }, state, {
+  const values = new ValueLook(horizonMs);
+  const comparison: Comparison = { pair, scope, measure, values, signal: context.signal };
+  const look = new Look(context, comparison, state, {
     setAside,
     edgeMs,
     horizonMs,
@@ -236,7 +259,9 @@ async function compare(
     state.backfills,
     subtractWindows(due, found.forward().proven),
   );
+  const surplus = await look.surplus(found, settings, { nowMs, horizonMs, observations });
   const history = await look.survey(found, settings.surveyMs);
+  const backward = found.backward();
   const clean = found.isClean();
   return {
     state,
@@ -247,11 +272,19 @@ async function compare(
       direction,
       horizonMs,
       forward: withoutRepairing(found.forward(), setAside.repairing),
-      backward: found.backward(),
+      backward: withoutRepairing(
+        {
+          proven: [...backward.proven, ...surplus.proven],
+          damaged: subtractWindows(backward.damaged, surplus.proven),
+        },
+        surplus.repairing,
+      ),
       tallied: found.tallied,
       leftOut: found.isFull(),
       history,
       setAside: setAside.reasons,
+      surplus: surplus.found,
+      values: values.found(),
       backfills: backfills.map((one) => ({
         ...one,
         found: withoutRepairing(one.found, setAside.repairing),
@@ -347,6 +380,65 @@ class Look {
     return seen.history;
   }
 
+  /**
+   * Counts what only the passive site has, and plans its recovery where that is wanted. Time that the forward comparison has
+   * yet to prove is left to it: it proves both directions at once.
+   */
+  async surplus(
+    found: Findings,
+    { surplusMs, recover }: Pick<CheckSettings, 'surplusMs' | 'recover'>,
+    at: {
+      readonly nowMs: number;
+      readonly horizonMs: number;
+      readonly observations: readonly SiteObservation[];
+    },
+  ): Promise<{
+    readonly found: SurplusFound;
+    readonly proven: readonly Window[];
+    readonly repairing: readonly Window[];
+  }> {
+    const { pair, measure } = this.#comparison;
+    const { marks, reconcile } = this.#state;
+    const back = reverse(pair.direction);
+    const backKey = directionKey(back);
+    const openAfter = (key: DirectionKey, seen: FoundWindows) =>
+      advance(marks[key] as Mark, at.horizonMs, seen).unproven;
+    const forward = found.forward();
+    const unsettled = subtractWindows(
+      openAfter(directionKey(pair.direction), forward),
+      forward.damaged,
+    );
+    const edgeMs = repairEdgeMs(at.nowMs, back, at.observations);
+    const all = onGrid(openAfter(backKey, found.backward()), measure.stepMs, edgeMs);
+    const asked = reconcile?.state === 'open' && reconcile.direction === backKey;
+    const wanted = recover === 'everything';
+    const setAside = await this.#context.setAsideRecoveries(back, wanted || asked);
+    // Without time for it nothing is looked at.
+    const busy = surplusMs > 0 ? [...unsettled, ...setAside.inHand] : all;
+    const open = subtractWindows(all, busy);
+    const toRecover = wanted ? open : asked ? openOf(reconcile, open) : [];
+    const findings = new Findings(measure.stepMs, setAside.covers);
+    const deadlineMs = this.#context.now() + surplusMs;
+    const look = await findSurplus(
+      backwards(this.#comparison),
+      {
+        open,
+        wanted: onGrid(toRecover, measure.stepMs, edgeMs),
+        known: this.#state.surplus[backKey],
+        nowMs: at.nowMs,
+        mustEnd: () => this.#mustEnd(deadlineMs),
+      },
+      findings,
+    );
+    await this.#begin(findings, null, back);
+    const { compared, counted, failed } = look;
+    return {
+      found: { wanted, compared, counted, setAside: setAside.reasons, failed },
+      proven: subtractWindows(look.proven, setAside.repairing),
+      repairing: setAside.repairing,
+    };
+  }
+
   #findings(): Findings {
     return new Findings(this.#comparison.measure.stepMs, this.#setAside.covers);
   }
@@ -380,26 +472,32 @@ class Look {
     }
     for await (const slice of compareWindows(comparison, toProve, 'exact')) {
       found.add(slice.window, slice.parts, 'exact');
-      if (found.isFull() || (wide && (await this.#mustEnd()))) break;
+      if (found.isFull() || (wide && (await this.#mustEnd(this.#deadlineMs)))) break;
     }
     // What only prints could tell is planned too, unless a run has begun already.
     if (!begun) await this.#begin(found, backfillId);
   }
 
-  async #mustEnd(): Promise<boolean> {
+  async #mustEnd(deadlineMs: number): Promise<boolean> {
     const { now, isAwaited } = this.#context;
-    return now() > this.#deadlineMs || ((await isAwaited?.()) ?? false);
+    return now() > deadlineMs || ((await isAwaited?.()) ?? false);
   }
 
-  /** True when there was something to begin. */
-  async #begin(found: Findings, backfillId: string | null): Promise<boolean> {
+  /** True when there was something to begin. A direction is given for what is recovered. */
+  async #begin(
+    found: Findings,
+    backfillId: string | null,
+    recovered?: Direction,
+  ): Promise<boolean> {
     const { pair, measure } = this.#comparison;
     const limits = this.#context.limits ?? PLAN_LIMITS;
     const chunks = found.plan(limits);
     if (chunks.length === 0) return false;
     const { stepMs, dedupMs } = measure;
     const complete = !found.isFull() && chunks.length < limits.chunksPerRun;
-    const plan = { direction: pair.direction, backfillId, chunks, complete, stepMs, dedupMs };
+    const direction = recovered ?? pair.direction;
+    const recovery = recovered !== undefined;
+    const plan = { direction, backfillId, recovery, chunks, complete, stepMs, dedupMs };
     this.plans.push(plan);
     await this.#context.begin?.(plan, this.#state);
     return true;

@@ -19,6 +19,7 @@ import {
   type Window,
 } from '@vm-sync/core';
 import { compareCounts, either, sameCounts, totalOf } from './compare-counts.ts';
+import type { ValueLook } from './compare-values.ts';
 import { nameOf, pairUp } from './pair-up.ts';
 import type { Pair, SeriesPrint, SeriesTally, SiteDatabase, TallyRequest } from './ports.ts';
 
@@ -30,6 +31,8 @@ export interface Measure {
   readonly dedupMs: number;
   /** True when the sites deduplicate differently: then only occupied intervals can be compared, not counts. */
   readonly dedupDiffers: boolean;
+  /** Buckets that are there in part are counted by their rows, not by tallies: exact, and dearer. */
+  readonly byRows?: true | undefined;
 }
 
 export type Depth = 'exact' | 'counts';
@@ -52,6 +55,8 @@ export interface SliceQuestion {
   readonly measure: Measure;
   /** More series than this are not held in memory: throws `too-big`. */
   readonly mostSeries: number;
+  /** Given where values are looked at as well. */
+  readonly values?: ValueLook | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -117,6 +122,7 @@ async function compareExactly(question: SliceQuestion): Promise<SliceResult> {
   const unprinted = await judgeByPrints(question, series, judge);
   for (const one of unprinted) judge(one);
   await lookAtRows(question, suspects, judged);
+  await lookAtValues(question, series, judged);
   return summarise(question, series, judged);
 }
 
@@ -136,6 +142,29 @@ async function readTallies(question: SliceQuestion): Promise<SeriesPair[]> {
     }
   }
   return series;
+}
+
+/** Looks at the values of what both sites hold, which changes nothing in the result. */
+async function lookAtValues(
+  question: SliceQuestion,
+  series: readonly SeriesPair[],
+  judged: ReadonlyMap<SeriesPair, Judged>,
+): Promise<void> {
+  // Where sites deduplicate differently, their sums are of different samples.
+  if (!question.values || question.measure.dedupDiffers) return;
+  const byMetric = new Map(series.map((one) => [one.tally.metric, one]));
+  await question.values.compare(question.pair, requestOf(question), (metric) => {
+    const one = byMetric.get(metric);
+    if (!one) return undefined;
+    const result = judged.get(one);
+    const lacksNothing = (at: number) =>
+      result === undefined ||
+      (result.missing[at] === 0 && result.tolerated[at] === 0 && result.extra[at] === 0);
+    return {
+      tally: one.tally,
+      isAlike: (at) => one.source[at] === one.destination[at] && lacksNothing(at),
+    };
+  });
 }
 
 const requestOf = ({ selector, window, measure, signal }: SliceQuestion): TallyRequest => ({
@@ -233,7 +262,7 @@ function judgeSeries(
   for (let at = 0; at < buckets; at++) {
     const source = bucketTally(one.source, there, at, measure);
     const destination = bucketTally(one.destination, here, at, measure);
-    const verdict = judgeTallies(source, destination, measure.threshold);
+    const verdict = judgeTallies(source, destination, measure.byRows ? 0 : measure.threshold);
     if (verdict === 'suspect') suspects.push(at);
     else if (verdict === 'missing') judged.missing[at] = source.samples - destination.samples;
     else if (verdict === 'extra') judged.extra[at] = destination.samples;

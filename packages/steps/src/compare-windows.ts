@@ -1,5 +1,6 @@
 import { type Selector, slicesNewestFirst, type Window } from '@vm-sync/core';
 import { compareSlice, type Depth, type Measure, type SliceResult } from './compare-slice.ts';
+import type { ValueLook } from './compare-values.ts';
 import { inParts, isOneName } from './in-parts.ts';
 import type { Pair } from './ports.ts';
 
@@ -14,6 +15,8 @@ export interface Comparison {
   readonly pair: Pair;
   readonly scope: readonly Selector[];
   readonly measure: Measure;
+  /** Given where exact comparisons look at values as well. */
+  readonly values?: ValueLook | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -41,7 +44,7 @@ export async function* compareWindows(
 
 /** Compares one selector of a scope in one slice, at once or in parts. */
 export function compareParts(
-  { pair, measure, signal }: Comparison,
+  { pair, measure, values, signal }: Comparison,
   scope: Selector,
   selector: Selector,
   window: Window,
@@ -50,7 +53,8 @@ export function compareParts(
   const { stepMs } = measure;
   return inParts({ pair, selector, window, stepMs, signal }, (part, slice) => {
     const mostSeries = isOneName(part) ? Number.POSITIVE_INFINITY : SERIES_AT_ONCE;
-    const question = { pair, scope, selector: part, window: slice, measure, mostSeries, signal };
-    return compareSlice(question, depth);
+    const asked = { pair, scope, selector: part, window: slice, measure, mostSeries, signal };
+    // What is looked at again was looked at before.
+    return compareSlice({ ...asked, values: depth === 'exact' ? values : undefined }, depth);
   });
 }

@@ -23,6 +23,23 @@ export interface SeriesPrint {
   readonly print: Float64Array;
 }
 
+/** The sums of the values of one series, a number for each bucket of the window. */
+export interface SeriesSums {
+  /** As in `SeriesTally`. */
+  readonly metric: string;
+  readonly labels: Labels;
+  /** The sums as the server wrote them: equal texts are equal sums. */
+  readonly sumText: string;
+  /** Read on demand; not a number where there is no sum. */
+  readonly sums: Float64Array;
+}
+
+/** Samples of one series in the order of time. */
+export interface SeriesValues {
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+}
+
 /** Selectors as text, of which no two meet the same series unless one names a subset of the labels of another. */
 export interface SelectionRequest {
   readonly selectors: readonly string[];
@@ -56,6 +73,12 @@ export interface SiteDatabase {
   counts(request: SelectionRequest): Promise<Map<string, number>>;
   /** Distinct or not, in the order of time, by series key. */
   timestamps(request: SelectionRequest): Promise<Map<string, Float64Array>>;
+  /** Sums of values, which differ between sites by rounding: they show where to look, and prove nothing. */
+  sums(request: TallyRequest): AsyncIterable<SeriesSums>;
+  /** Samples with their values, by series key. */
+  values(request: SelectionRequest): Promise<Map<string, SeriesValues>>;
+  /** The largest magnitude of each series' values in the window, by series key. */
+  peaks(request: SelectionRequest): Promise<Map<string, number>>;
   makeVisible(signal?: AbortSignal): Promise<boolean>;
   resetCache(): Promise<boolean>;
   rejectedRows(signal?: AbortSignal): Promise<Map<string, number> | undefined>;

@@ -18,6 +18,7 @@ import {
   type Plan,
   repairChunk,
 } from '../src/index.ts';
+import { ACTIVE } from './active.ts';
 import { FakeDatabase, type FakeOptions, fakeTransfer } from './fake-database.ts';
 
 const STEP_MS = 300_000;
@@ -34,6 +35,8 @@ const SETTINGS: CheckSettings = {
   threshold: 1,
   proveMs: 60_000,
   surveyMs: 60_000,
+  surplusMs: 60_000,
+  recover: 'asked',
 };
 
 type Sites = Record<'primary' | 'dr', FakeDatabase>;
@@ -42,16 +45,10 @@ const check = (sites: Sites, state: SyncState, nowMs = NOW_MS, settings = SETTIN
   checkGaps(
     {
       sites,
-      resolveActive: async () => ({
-        site: 'primary',
-        reason: 'test',
-        witnesses: [],
-        mayWrite: true,
-        whyNoWriting: null,
-        epoch: 1,
-      }),
+      resolveActive: async () => ACTIVE,
       now: () => nowMs,
       setAside: async () => NOTHING_SET_ASIDE,
+      setAsideRecoveries: async () => NOTHING_SET_ASIDE,
     },
     settings,
     state,

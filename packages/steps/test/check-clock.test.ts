@@ -2,16 +2,8 @@ import { EMPTY_STATE, parseSelectors, type SyncState, scopeOf } from '@vm-sync/c
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type CheckSettings, checkGaps, NOTHING_SET_ASIDE } from '../src/index.ts';
+import { ACTIVE } from './active.ts';
 import { FakeDatabase } from './fake-database.ts';
-
-const ACTIVE = {
-  site: 'primary',
-  reason: 'test',
-  witnesses: [],
-  mayWrite: true,
-  whyNoWriting: null,
-  epoch: 1,
-} as const;
 
 const STEP_MS = 60_000;
 const MINUTE_MS = 60_000;
@@ -27,6 +19,8 @@ const SETTINGS: CheckSettings = {
   threshold: 1,
   proveMs: 60_000,
   surveyMs: 60_000,
+  surplusMs: 60_000,
+  recover: 'asked',
 };
 
 /** Both sites hold the last hour; of the last two minutes dr has not been sent anything yet. */
@@ -55,6 +49,7 @@ async function check(
     resolveActive: async () => ACTIVE,
     now: () => TRUE_MS + off.ourMs,
     setAside: async () => NOTHING_SET_ASIDE,
+    setAsideRecoveries: async () => NOTHING_SET_ASIDE,
   };
   const result = await checkGaps(context, SETTINGS, state);
   if (result.report.outcome === 'unknown') throw new Error(result.report.reason);
@@ -89,6 +84,7 @@ test('a clock that nobody can compare with misleads: this is what the others are
     resolveActive: async () => ACTIVE,
     now: () => TRUE_MS + TEN_MS,
     setAside: async () => NOTHING_SET_ASIDE,
+    setAsideRecoveries: async () => NOTHING_SET_ASIDE,
   };
   const { report } = await checkGaps(context, SETTINGS, EMPTY_STATE);
   expect(report.outcome).toBe('gaps');

@@ -132,6 +132,18 @@ function contract(
     }
   });
 
+  test('sums, values and peaks are those of the samples that count', async () => {
+    const found = new Map<string, Float64Array>();
+    const expected = new Map<string, Float64Array>();
+    const request = { selector, window, stepMs: STEP_MS };
+    for await (const one of database.sums(request)) found.set(seriesKey(one.labels), one.sums);
+    for await (const one of reference.sums(request)) expected.set(seriesKey(one.labels), one.sums);
+    expect(sorted(found)).toEqual(sorted(expected));
+    const rows = { selectors: ['{__name__="regular"}', '{job="a"}'], window };
+    expect(sorted(await database.values(rows))).toEqual(sorted(await reference.values(rows)));
+    expect(sorted(await database.peaks(rows))).toEqual(sorted(await reference.peaks(rows)));
+  });
+
   test('lists of labels hold at least what is in the window', async () => {
     const request = { selector, window };
     expect(await database.labelValues('__name__', request)).toEqual(
@@ -143,7 +155,9 @@ function contract(
 
 function fakeWith(series: ReturnType<typeof seriesAround>, dedupMs: number): FakeDatabase {
   const fake = new FakeDatabase('primary', { dedupMs });
-  for (const { labels, timestamps } of series) fake.store(labels, timestamps);
+  for (const { labels, timestamps } of series) {
+    fake.store(labels, timestamps, [...timestamps.keys()]);
+  }
   return fake;
 }
 

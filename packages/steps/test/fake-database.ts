@@ -12,7 +12,9 @@ import {
 import type {
   SelectionRequest,
   SeriesPrint,
+  SeriesSums,
   SeriesTally,
+  SeriesValues,
   SiteDatabase,
   TallyRequest,
   Transfer,
@@ -34,6 +36,8 @@ export class FakeDatabase implements SiteDatabase {
   clockOffsetMs: number | undefined;
   /** Every stored timestamp, also those that deduplication hides. */
   readonly #series = new Map<string, { labels: Labels; timestamps: number[] }>();
+  /** Values by series and timestamp; of several of one instant the biggest is kept, as newer versions do. */
+  readonly #values = new Map<string, Map<number, number>>();
   readonly #mostSeries: number;
 
   constructor(site: Site, options: FakeOptions = {}) {
@@ -43,8 +47,16 @@ export class FakeDatabase implements SiteDatabase {
     this.#mostSeries = options.mostSeries ?? Number.POSITIVE_INFINITY;
   }
 
-  store(labels: Labels, timestamps: readonly number[]): void {
+  store(labels: Labels, timestamps: readonly number[], values: readonly number[] = []): void {
     const key = seriesKey(labels);
+    const known = this.#values.get(key) ?? new Map<number, number>();
+    this.#values.set(key, known);
+    for (const [at, timestamp] of timestamps.entries()) {
+      known.set(
+        timestamp,
+        Math.max(known.get(timestamp) ?? Number.NEGATIVE_INFINITY, values[at] ?? 1),
+      );
+    }
     const one = this.#series.get(key) ?? { labels, timestamps: [] };
     one.timestamps = [...one.timestamps, ...timestamps].sort((a, b) => a - b);
     this.#series.set(key, one);
@@ -138,6 +150,38 @@ export class FakeDatabase implements SiteDatabase {
       found.set(seriesKey(labels), Float64Array.from(timestamps));
     }
     return found;
+  }
+
+  async *sums(request: TallyRequest): AsyncIterable<SeriesSums> {
+    const buckets = (request.window.toMs - request.window.fromMs) / request.stepMs;
+    for (const { labels, timestamps } of this.#selected([request.selector], request)) {
+      const sums = new Float64Array(buckets).fill(Number.NaN);
+      for (const at of timestamps) {
+        const bucket = Math.ceil((at - request.window.fromMs) / request.stepMs) - 1;
+        sums[bucket] = (sums[bucket] || 0) + this.#valueOf(labels, at);
+      }
+      yield { metric: JSON.stringify(labels), labels, sumText: sums.join(), sums };
+    }
+  }
+
+  async values(request: SelectionRequest): Promise<Map<string, SeriesValues>> {
+    const found = new Map<string, SeriesValues>();
+    for (const { labels, timestamps } of this.#selected(request.selectors, request)) {
+      const values = Float64Array.from(timestamps, (at) => this.#valueOf(labels, at));
+      found.set(seriesKey(labels), { timestamps: Float64Array.from(timestamps), values });
+    }
+    return found;
+  }
+
+  async peaks(request: SelectionRequest): Promise<Map<string, number>> {
+    const all = await this.values(request);
+    return new Map(
+      [...all].map(([key, { values }]) => [key, Math.max(...values.map((one) => Math.abs(one)))]),
+    );
+  }
+
+  #valueOf(labels: Labels, atMs: number): number {
+    return this.#values.get(seriesKey(labels))?.get(atMs) ?? Number.NaN;
   }
 
   async makeVisible(): Promise<boolean> {

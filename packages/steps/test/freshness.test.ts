@@ -1,6 +1,7 @@
 import { EMPTY_STATE, parseSelectors, type Site, scopeOf } from '@vm-sync/core';
 import { expect, test } from 'vitest';
 import { checkGaps, lookAtFreshness, NOTHING_SET_ASIDE } from '../src/index.ts';
+import { ACTIVE } from './active.ts';
 import { FakeDatabase } from './fake-database.ts';
 
 const nowMs = 1_795_000_200_000;
@@ -13,6 +14,8 @@ const settings = {
   threshold: 1,
   proveMs: 60_000,
   surveyMs: 60_000,
+  surplusMs: 60_000,
+  recover: 'asked',
 } as const;
 
 /** A sample a minute for two hours, up to so many seconds ago. */
@@ -59,20 +62,13 @@ test('a site that cannot say is unknown, not stale', async () => {
 });
 
 test('a check shows it among the witnesses', async () => {
-  const active = {
-    site: 'primary',
-    reason: 'test',
-    witnesses: [],
-    mayWrite: true,
-    whyNoWriting: null,
-    epoch: 1,
-  } as const;
   const { report } = await checkGaps(
     {
       sites: sitesUntil(900, 20),
-      resolveActive: async () => active,
+      resolveActive: async () => ACTIVE,
       now: () => nowMs,
       setAside: async () => NOTHING_SET_ASIDE,
+      setAsideRecoveries: async () => NOTHING_SET_ASIDE,
     },
     settings,
     EMPTY_STATE,

@@ -8,6 +8,7 @@ import { type PrintsRequest, prints } from './prints.ts';
 import { counts, type SelectionRequest, type TallyRequest, tally, totalSamples } from './query.ts';
 import type { SeriesPrint, SeriesTally } from './series.ts';
 import { readTimestamps } from './transfer.ts';
+import { peaks, readValues, type SeriesSums, type SeriesValues, sums } from './values.ts';
 
 /** One site's VictoriaMetrics, as the steps use it. Every failure is a `VmSyncError`. */
 export class VictoriaMetrics {
@@ -69,6 +70,18 @@ export class VictoriaMetrics {
 
   timestamps(request: SelectionRequest): Promise<Map<string, Float64Array>> {
     return readTimestamps(this.endpoint, request);
+  }
+
+  sums(request: TallyRequest): AsyncIterable<SeriesSums> {
+    return sums(this.endpoint, request);
+  }
+
+  values(request: SelectionRequest): Promise<Map<string, SeriesValues>> {
+    return readValues(this.endpoint, request);
+  }
+
+  peaks(request: SelectionRequest): Promise<Map<string, number>> {
+    return peaks(this.endpoint, request);
   }
 
   /**

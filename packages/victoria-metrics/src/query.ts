@@ -77,10 +77,12 @@ export async function counts(
   return found;
 }
 
-const unionOf = (queries: readonly string[]): string =>
+/** The results of all of them, each series once. */
+export const unionOf = (queries: readonly string[]): string =>
   queries.length === 1 ? (queries[0] as string) : `union(${queries})`;
 
-function queryBatches(selectors: readonly string[]): string[][] {
+/** Selectors whose queries fit into one text together. */
+export function queryBatches(selectors: readonly string[]): string[][] {
   const batches: string[][] = [];
   let length = 0;
   for (const selector of selectors) {

@@ -5,7 +5,7 @@ import { readLabelSet } from './label-set.ts';
 import { MatrixError } from './matrix.ts';
 
 /** A series of an answer. Its labels are read when asked for: most series of a check are equal, and nobody asks. */
-class AnsweredSeries {
+export class AnsweredSeries {
   /**
    * The label set as the server wrote it, a character for each byte: an identity, not for people. It is a slice of what
    * came over the wire, and keeps that: whoever keeps a few of many for long copies them.

@@ -1,13 +1,20 @@
 import {
+  type Chunk,
+  conflictsAfter,
+  conflictText,
+  type Direction,
   EMPTY_STATE,
   formatDirection,
   formatDuration,
   formatWindow,
+  reverse,
   type SyncState,
+  surplusText,
+  totalConflicts,
 } from '@vm-sync/core';
 import { type Config, readStateFile } from '@vm-sync/runtime';
 import { checkSettings } from '@vm-sync/scheduler';
-import { type CheckResult, checkGaps, NOTHING_SET_ASIDE } from '@vm-sync/steps';
+import { type CheckResult, type CheckSettings, checkGaps, NOTHING_SET_ASIDE } from '@vm-sync/steps';
 import { openDatabases } from '@vm-sync/victoria-metrics';
 import { lookAtDirection } from '../direction.ts';
 import { complain, EXIT, type ExitCode, number, print, printJson } from '../output.ts';
@@ -18,12 +25,11 @@ interface Options {
 
 /** Compares both sites now; needs no Redis and writes nothing. */
 export async function check(config: Config, { json }: Options): Promise<ExitCode> {
-  const { report } = await compareNow(config);
+  const { report, state } = await compareNow(config);
   if (json) printJson(report);
   else if (report.outcome === 'unknown') print(`unknown: ${report.reason}`);
   else {
-    const { gaps, missing, tolerated, extra, series, sourceSamples, destinationSamples } =
-      report.tallied;
+    const { gaps, missing, tolerated, series, sourceSamples, destinationSamples } = report.tallied;
     const { reason, site, witnesses } = report.active;
     print(`${report.outcome}: ${formatDirection(report.direction)}, ${reason}`);
     for (const { name, says, text } of witnesses) {
@@ -40,16 +46,33 @@ export async function check(config: Config, { json }: Options): Promise<ExitCode
     if (report.leftOut)
       print('more may be missing: the comparison ended at the bounds of one plan');
     if (tolerated > 0) print(`${number(tolerated)} samples missing within GAP_THRESHOLD`);
-    if (extra > 0)
-      print(
-        `${number(extra)} samples on ${report.direction.destination} that ${report.direction.source} lacks`,
-      );
+    for (const line of beside(config, report, state)) print(line);
     const { differing, complete } = report.history;
     for (const window of differing)
       print(`older history differs: ${formatWindow(window)} (vm-sync backfill)`);
     if (gaps === 0 && !complete) print('older history has not been surveyed to its end');
   }
   return codeOf(report);
+}
+
+type Known = Exclude<CheckResult['report'], { outcome: 'unknown' }>;
+
+/** What is told and is no gap: what only the passive site has, and values that differ. */
+function beside(config: Config, report: Known, state: SyncState): string[] {
+  const lines: string[] = [];
+  const { counted = [], failed = null } = report.surplus ?? {};
+  const samples = counted.reduce((sum, one) => sum + one.samples, 0);
+  const isBoth = config.syncDirection === 'both';
+  if (samples > 0) {
+    const what = surplusText({ samples, atLeast: failed !== null }, isBoth);
+    lines.push(`${formatDirection(reverse(report.direction))}: ${what}`);
+  }
+  if (failed !== null) lines.push(`not all that only the passive site has was counted: ${failed}`);
+  const conflicts = totalConflicts(conflictsAfter(state.conflicts, report.values, report.atMs, []));
+  if (conflicts.samples > 0) lines.push(conflictText(conflicts));
+  const gaveUp = report.values?.gaveUp ?? null;
+  if (gaveUp !== null) lines.push(`not all values were compared: ${gaveUp}`);
+  return lines;
 }
 
 const codeOf = (report: CheckResult['report']): ExitCode => {
@@ -65,27 +88,37 @@ export async function plan(config: Config, { json }: Options): Promise<ExitCode>
 }
 
 export function describePlan({ report, plans }: CheckResult, json: boolean): ExitCode {
-  const chunks = plans.flatMap((one) => one.chunks);
+  const chunksOf = (recovery: boolean) =>
+    plans.filter((one) => one.recovery === recovery).flatMap((one) => one.chunks);
+  const [chunks, recovered] = [chunksOf(false), chunksOf(true)];
   if (report.outcome === 'unknown') {
     complain(`unknown: ${report.reason}`);
     return EXIT.unknown;
   }
-  if (json) printJson({ direction: report.direction, leftOut: report.leftOut, chunks });
+  if (json) printJson({ direction: report.direction, leftOut: report.leftOut, chunks, recovered });
   else {
-    print(`${number(chunks.length)} chunks, ${formatDirection(report.direction)}`);
-    for (const { window, selectors, series, samples } of chunks) {
-      const what = selectors.length === 1 ? selectors[0] : `${selectors.length} selectors`;
-      print(
-        `  ${formatWindow(window)}  ${number(samples)} samples of ${number(series)} series  ${what}`,
-      );
-    }
+    printChunks(chunks, report.direction);
+    if (recovered.length > 0) printChunks(recovered, reverse(report.direction));
     if (report.leftOut) print('more is planned when these are done');
   }
-  return chunks.length > 0 ? EXIT.found : EXIT.fine;
+  return chunks.length + recovered.length > 0 ? EXIT.found : EXIT.fine;
 }
 
-/** One comparison by the scheduler's own step, of what the remembered state says is due. */
-export async function compareNow(config: Config): Promise<CheckResult> {
+function printChunks(chunks: readonly Chunk[], direction: Direction): void {
+  print(`${number(chunks.length)} chunks, ${formatDirection(direction)}`);
+  for (const { window, selectors, series, samples } of chunks) {
+    const what = selectors.length === 1 ? selectors[0] : `${selectors.length} selectors`;
+    print(
+      `  ${formatWindow(window)}  ${number(samples)} samples of ${number(series)} series  ${what}`,
+    );
+  }
+}
+
+/** One comparison by the scheduler's own step; by default of what the remembered state says is due. */
+export async function compareNow(
+  config: Config,
+  more: Partial<Pick<CheckSettings, 'recover'>> = {},
+): Promise<CheckResult> {
   const state = await rememberedState(config);
   const databases = openDatabases(config.vm);
   try {
@@ -95,10 +128,17 @@ export async function compareNow(config: Config): Promise<CheckResult> {
         resolveActive: () => lookAtDirection(config, state),
         now: Date.now,
         setAside: async () => NOTHING_SET_ASIDE,
+        setAsideRecoveries: async () => NOTHING_SET_ASIDE,
       },
       // Nobody waits for this one but the person who asked.
-      { ...checkSettings(config), proveMs: Number.POSITIVE_INFINITY },
-      state,
+      {
+        ...checkSettings(config),
+        proveMs: Number.POSITIVE_INFINITY,
+        surplusMs: Number.POSITIVE_INFINITY,
+        ...more,
+      },
+      // What an earlier check counted is counted again.
+      { ...state, surplus: EMPTY_STATE.surplus },
     );
   } finally {
     await Promise.all([databases.primary.close(), databases.dr.close()]);

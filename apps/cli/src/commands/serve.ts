@@ -3,13 +3,17 @@ import { type Config, createLogger, type Logger, secretsOf } from '@vm-sync/runt
 import { startScheduler } from '@vm-sync/scheduler';
 import { startWorker } from '@vm-sync/worker';
 import { forecastBackfill } from '../forecast-backfill.ts';
+import { forecastReconcile } from '../forecast-reconcile.ts';
 import { EXIT, type ExitCode } from '../output.ts';
 
 const PROCESSES = {
   scheduler: startScheduler,
   worker: startWorker,
   dashboard: (config: Config, log: Logger) =>
-    startDashboard(config, log, (range) => forecastBackfill(config, range)),
+    startDashboard(config, log, {
+      backfill: (range) => forecastBackfill(config, range),
+      reconcile: () => forecastReconcile(config),
+    }),
 };
 
 type ProcessName = keyof typeof PROCESSES;

@@ -1,6 +1,7 @@
 import {
   type BeyondRepair,
   beyondReasonText,
+  conflictText,
   directionFrom,
   directionKey,
   directionOf,
@@ -14,12 +15,18 @@ import {
   type Pin,
   pinAt,
   pinWitness,
+  type Reconcile,
   type ShownPace,
   SITES,
   type Site,
   type StuckMemory,
+  type SyncState,
   shownPace,
+  shownSurplus,
+  surplusSentence,
+  totalConflicts,
   verifiedThroughMs,
+  whyReconcileWaits,
 } from '@vm-sync/core';
 import { type AllProgress, loadProgress, readiness, type Status } from '@vm-sync/queue';
 import { type Config, stateToFile } from '@vm-sync/runtime';
@@ -53,7 +60,7 @@ export const status = (config: Config, { json }: { json?: boolean }): Promise<Ex
     } else
       print(
         seen
-          ? describe(seen, verdict, pin, paused, pace, progress)
+          ? describe(seen, config, verdict, pin, paused, pace, progress)
           : 'UNKNOWN: no check has been made yet; is the scheduler running?',
       );
     if (!verdict.known) return EXIT.unknown;
@@ -62,6 +69,7 @@ export const status = (config: Config, { json }: { json?: boolean }): Promise<Ex
 
 function describe(
   seen: Status,
+  { syncDirection }: Config,
   verdict: ReturnType<typeof readiness>,
   pin: Pin | null,
   paused: boolean,
@@ -96,10 +104,14 @@ function describe(
   }
   for (const found of seen.twins ?? []) rows.push([found.severity, findingText(found)]);
   rows.push(...progressRows(progress));
+  const surplus = surplusSentence(state, syncDirection === 'both');
+  rows.push(...besideRows(state, surplus));
   rows.push(...beyondRows(state.beyondRepair), ...stuckRows(state.stuck));
   if (paused) rows.push(['repairs', 'paused']);
   if (pace.reason !== null) rows.push([pace.stopped ? 'repairs stopped' : 'pace', pace.reason]);
-  const because = verdict.reasons.map((reason) => `\n  ${reason}`).join('');
+  // Beside READY too: failing back loses nothing of the active site's, but the active site does not have it all.
+  const said = verdict.ready && surplus !== undefined ? [surplus] : verdict.reasons;
+  const because = said.map((reason) => `\n  ${reason}`).join('');
   return `${word}${because}\n\n${table(rows)}`;
 }
 
@@ -132,6 +144,27 @@ const progressRows = ({ runs, backfills }: AllProgress): [string, string][] => [
       ].join('; '),
     ]),
 ];
+
+/** What only the passive site has, what is done about it, and values that differ. */
+function besideRows(state: SyncState, surplus: string | undefined): [string, string][] {
+  const rows: [string, string][] = [];
+  const shown = shownSurplus(state);
+  if (shown) rows.push([`only on ${shown.direction.source}`, surplus ?? '']);
+  const { reconcile } = state;
+  if (reconcile) rows.push(['reconcile', reconcileText(reconcile, state.activeSite)]);
+  const conflicts = totalConflicts(state.conflicts);
+  if (conflicts.samples > 0) rows.push(['values differ', conflictText(conflicts)]);
+  return rows;
+}
+
+function reconcileText(reconcile: Reconcile, activeSite: SyncState['activeSite']): string {
+  const { id, direction, state, samplesRecovered, windows } = reconcile;
+  const what = `${id}, ${formatDirection(directionOf(direction))}, ${state}: ${number(samplesRecovered)} samples recovered`;
+  if (state !== 'open') return what;
+  const waits = whyReconcileWaits(reconcile, activeSite);
+  const left = `${number(windows.length)} windows not proven yet`;
+  return [what, waits ?? left].join('; ');
+}
 
 /** A status is to be read at a glance; `--json` and the state file have them all. */
 const MOST_ROWS = 5;

@@ -14,6 +14,8 @@ export type StateFile = {
   last_error: string | null;
   verified_through: Record<'primary-to-dr' | 'dr-to-primary', string | null>;
   not_ready_because: string[];
+  only_on_passive: { direction: string; samples: number } | null;
+  conflicts: { samples: number; series: number } | null;
   detail: SyncState;
 };
 

@@ -1,13 +1,8 @@
-import {
-  type BackfillChange,
-  BackfillRefusedError,
-  errorText,
-  readBackfillWish,
-  VmSyncError,
-} from '@vm-sync/core';
+import { type BackfillChange, BackfillRefusedError, readBackfillWish } from '@vm-sync/core';
 import { askForBackfill, askToChange, BackfillRequest, loadProgress } from '@vm-sync/queue';
 import type { Context } from '../context.ts';
 import type { Answer, Handler } from '../http/serve.ts';
+import { oneAtATime } from '../one-at-a-time.ts';
 import { operator } from '../operator.ts';
 
 /** The backfills that are remembered, the last one first, and how far they are. */
@@ -20,7 +15,7 @@ export const listBackfills =
 
 /** Asks for a backfill, or says as a dry run what it would copy. */
 export const startBackfill = (context: Context): Handler => {
-  const dryRun = oneAtATime(context.forecast);
+  const dryRun = oneAtATime(context.forecasts.backfill);
   return ({ body }) =>
     refusing(async () => {
       const { config, log, store, queues } = context;
@@ -64,21 +59,4 @@ async function refusing(act: () => Promise<Answer>): Promise<Answer> {
     if (!(error instanceof BackfillRefusedError)) throw error;
     return refusal(error.field === undefined ? 409 : 400, error.message);
   }
-}
-
-/** A dry run asks both databases a lot: a second one waits for a person to ask again. */
-function oneAtATime(forecast: Context['forecast']) {
-  let isBusy = false;
-  return async (...[range]: Parameters<typeof forecast>): Promise<Answer> => {
-    if (isBusy) return refusal(409, 'another dry run is under way: ask again when it has ended');
-    isBusy = true;
-    try {
-      return { status: 200, body: await forecast(range) };
-    } catch (error) {
-      if (!(error instanceof VmSyncError) || error instanceof BackfillRefusedError) throw error;
-      return refusal(503, errorText(error));
-    } finally {
-      isBusy = false;
-    }
-  };
 }

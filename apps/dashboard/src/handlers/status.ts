@@ -1,5 +1,12 @@
-import { pinAt, shownPace } from '@vm-sync/core';
-import { loadProgress, readiness } from '@vm-sync/queue';
+import {
+  conflictText,
+  pinAt,
+  shownPace,
+  shownSurplus,
+  surplusSentence,
+  totalConflicts,
+} from '@vm-sync/core';
+import { loadProgress, readiness, type Status } from '@vm-sync/queue';
 import type { Context } from '../context.ts';
 import type { Handler } from '../http/serve.ts';
 
@@ -15,6 +22,19 @@ export const showStatus =
     const progress = await loadProgress(store, state, nowMs);
     const pin = pinAt(state?.pin ?? null, nowMs);
     const pace = shownPace(await paces.current(config.paceLimits));
-    const body = { ...status, readiness: { ready, reasons, stale }, pin, pace, ...progress };
+    const beside = status && besideReady(status, config.syncDirection === 'both');
+    const verdict = { readiness: { ready, reasons, stale }, ...beside };
+    const body = { ...status, ...verdict, pin, pace, ...progress };
     return { status: 200, body };
   };
+
+/** What keeps no READY away by itself: what only the passive site has, and values that differ; null where there is none. */
+function besideReady({ state }: Status, isBoth: boolean) {
+  const surplus = shownSurplus(state);
+  const conflicts = totalConflicts(state.conflicts);
+  return {
+    surplus: surplus ? { ...surplus, sentence: surplusSentence(state, isBoth) } : null,
+    conflicts: conflicts.samples > 0 ? { ...conflicts, sentence: conflictText(conflicts) } : null,
+    reconcile: state.reconcile,
+  };
+}

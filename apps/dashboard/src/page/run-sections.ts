@@ -30,8 +30,7 @@ const slowedBy = ({ reason }: ShownPace): Html | undefined =>
   reason === null ? undefined : html`<p>${badge('busy', 'slowed')} ${reason}</p>`;
 
 function openRun({ run, progress, chunks }: OpenRun, nowMs: number): Html {
-  const ofBackfill = run.backfillId !== null && html` <span class="muted">backfill</span>`;
-  return html`<p class="big">${formatDirection(run.direction)}${ofBackfill}</p>
+  return html`<p class="big">${formatDirection(run.direction)}${kindOf(run)}</p>
 ${progressBar(progress)}
 ${facts([
   ['Done', html`${formatShare(progress.share)}, ${timeLeft(progress)}${detail(progress.basis)}`],
@@ -39,6 +38,11 @@ ${facts([
   ['Planned', `${countText(run.samplesPlanned)} samples of ${countText(run.series)} series`],
   ['Begun', ago(run.createdMs, nowMs)],
 ])}`;
+}
+
+function kindOf({ backfillId, recovery }: RunRecord): Html | undefined {
+  const kind = recovery ? 'recovery' : backfillId === null ? undefined : 'backfill';
+  return kind && html` <span class="muted">${kind}</span>`;
 }
 
 const STATES = ['done', 'active', 'waiting', 'delayed', 'failed'] as const;
@@ -74,7 +78,7 @@ const RUN_BADGES = {
 const runRow = (run: RunRecord, nowMs: number): Html => html`<tr>
 <td>${ago(run.createdMs, nowMs)}</td>
 <td>${RUN_BADGES[run.state]}</td>
-<td>${formatDirection(run.direction)}</td>
+<td>${formatDirection(run.direction)}${run.recovery && kindOf(run)}</td>
 <td>${windowsText(run, nowMs)}</td>
 <td class="number">${countText(run.chunks)}</td>
 <td class="number">${countText(run.samplesCopied)} <span class="muted">of ${countText(run.samplesPlanned)}</span></td>

@@ -1,5 +1,6 @@
 import type { Overview } from '../overview.ts';
 import { backfillSection } from './backfill-section.ts';
+import { conflictSection, surplusSection } from './beside-section.ts';
 import { eventsSection, failedSection } from './history-sections.ts';
 import { html } from './html.ts';
 import { repairSection, runsSection } from './run-sections.ts';
@@ -26,6 +27,8 @@ ${twinsSection(overview)}
 ${failedSection(overview)}
 ${stuckSection(overview)}
 ${beyondSection(overview)}
+${surplusSection(overview)}
+${conflictSection(overview)}
 ${backfillSection(overview)}
 ${runsSection(overview)}
 ${eventsSection(overview)}

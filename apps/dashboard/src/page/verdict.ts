@@ -1,4 +1,4 @@
-import { directionKey } from '@vm-sync/core';
+import { directionKey, surplusSentence } from '@vm-sync/core';
 import { directionOf, type Overview } from '../overview.ts';
 import { type Html, html, type Part } from './html.ts';
 import { ago } from './text.ts';
@@ -25,7 +25,7 @@ ${word === 'READY' ? proof(overview) : reasons(overview)}
 </section>`;
 }
 
-function proof({ status, nowMs }: Overview): Part {
+function proof({ status, isBoth, nowMs }: Overview): Part {
   const direction = status && directionOf(status);
   if (!direction) return undefined;
   const { source, destination } = direction;
@@ -33,7 +33,9 @@ function proof({ status, nowMs }: Overview): Part {
   const key = directionKey(direction);
   const beyond = status.state.beyondRepair.filter((one) => one.direction === key).length;
   const except = beyond > 0 && ', except what is beyond repair';
-  return html`<p>${destination} holds everything that ${source} has${except}: ${checks} clean check${checks === 1 ? '' : 's'} in a row, the last ${ago(status.atMs, nowMs)}.</p>`;
+  const surplus = surplusSentence(status.state, isBoth);
+  const beside = surplus !== undefined && html`<p>But ${surplus}.</p>`;
+  return html`<p>${destination} holds everything that ${source} has${except}: ${checks} clean check${checks === 1 ? '' : 's'} in a row, the last ${ago(status.atMs, nowMs)}.</p>${beside}`;
 }
 
 function reasons({ readiness, status }: Overview): Html {
