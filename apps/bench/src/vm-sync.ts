@@ -46,7 +46,8 @@ export interface VmSync extends AsyncDisposable {
 /** Long enough for what is slow; only what hangs is cut off. */
 const PATIENCE_MS = 30 * 60_000;
 const LOOK_EVERY_MS = 10;
-const main = resolve(import.meta.dirname, '../../cli/src/main.ts');
+/** As the image runs it: built, so that no process holds the memory of a compiler. */
+const main = resolve(import.meta.dirname, '../../cli/dist/main.js');
 
 /** Real processes as users start them, on a Redis of their own; only the checks that are asked for run. */
 export async function startVmSync(options: VmSyncOptions): Promise<VmSync> {
@@ -117,7 +118,7 @@ async function startRole(
   ends: AsyncDisposableStack,
 ): Promise<RunningProcess> {
   const log = join(folder, `${name}.log`);
-  const command = [process.execPath, '--conditions=@vm-sync/source', main, role];
+  const command = [process.execPath, main, role];
   const running = await startProcess({
     name: `vm-sync ${role}`,
     command: 'sh',
