@@ -40,7 +40,7 @@ export interface CountQuestion {
   readonly selector: Selector;
   readonly window: Window;
   readonly stepMs: number;
-  /** More differing series than this are not held in memory. */
+  /** More differing series than this are not held in memory; with 0 the names are not added up either. */
   readonly mostDiffering: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -51,7 +51,7 @@ export interface CountQuestion {
  * differ than are wanted.
  */
 export async function compareCounts(question: CountQuestion): Promise<Counted | undefined> {
-  const { pair, window, stepMs, signal } = question;
+  const { pair, window, stepMs, mostDiffering, signal } = question;
   const request = { selector: formatSelector(question.selector), window, stepMs, signal };
   const nothing = new Float64Array(Math.round((window.toMs - window.fromMs) / stepMs));
   const names = new Map<string, NamePresence>();
@@ -63,10 +63,15 @@ export async function compareCounts(question: CountQuestion): Promise<Counted | 
     const destination = paired.destination?.samples ?? nothing;
     sourceSamples += totalOf(source);
     destinationSamples += totalOf(destination);
+    const isSame = source === destination || sameCounts(source, destination);
+    if (mostDiffering === 0) {
+      if (isSame) continue;
+      return undefined;
+    }
     const one = either(paired);
     if (paired.source) addPresence(names, nameOf(one), source);
-    if (sameCounts(source, destination)) continue;
-    if (differing.length >= question.mostDiffering) return undefined;
+    if (isSame) continue;
+    if (differing.length >= mostDiffering) return undefined;
     differing.push({ name: nameOf(one), labels: one.labels, source, destination });
   }
   return { window, stepMs, series, sourceSamples, destinationSamples, differing, names };
