@@ -62,6 +62,7 @@ interface CheckOptions {
   readonly setAside?: readonly string[];
   readonly backfills?: readonly BackfillFound[];
   readonly started?: Partial<Record<Site, number>>;
+  readonly active?: Partial<ActiveSite>;
 }
 
 /** One check as the scheduler makes it: before, and after with a report. */
@@ -74,6 +75,7 @@ function check(state: SyncState, options: CheckOptions): Step {
     mayWrite: true,
     whyNoWriting: null,
     epoch: 1,
+    ...options.active,
   };
   const common = { atMs: nowMs, tookMs: 5, active, sites: { primary: undefined, dr: undefined } };
   if (outcome === 'unknown') {
@@ -129,6 +131,23 @@ function cleanFor(
   }
   return step;
 }
+
+test.each<[string, Partial<ActiveSite>]>([
+  ['not evidence enough for writing', { mayWrite: false, whyNoWriting: 'the lease contradicts' }],
+  [
+    'doubted by fresher data on the passive site',
+    { witnesses: [{ name: 'freshness', says: 'dr', text: 'the lease contradicts' }] },
+  ],
+])('READY is withheld while the direction is %s, and withdrawn', (_, active) => {
+  const doubted = cleanFor(EMPTY_STATE, 5, startMs, { active });
+  expect(doubted.state.failbackReady).toBe(false);
+  expect(doubted.state.reasons).toEqual([expect.stringContaining('the lease contradicts')]);
+  const laterMs = startMs + 600_000;
+  const ready = check(doubted.state, { nowMs: laterMs });
+  expect(ready.state).toMatchObject({ failbackReady: true, reasons: [] });
+  const again = check(ready.state, { nowMs: laterMs + 120_000, active });
+  expect(kinds(again)).toEqual(['ready-withdrawn']);
+});
 
 test('the first check begins the proof, and says so once', () => {
   const first = check(EMPTY_STATE, { nowMs: startMs });
