@@ -63,7 +63,7 @@ const UNSURE_MS = 5_000;
 /** A chunk of a paused run looks again so often; resuming calls it at once. */
 const PAUSED_MS = 60_000;
 
-/** A chunk that has nothing to do any more because its backfill was cancelled. */
+/** A chunk that has nothing to do any more because its backfill or reconcile was cancelled. */
 const CANCELLED: Omit<ChunkResult, 'tookMs'> = {
   outcome: 'cancelled',
   mode: 'none',
@@ -144,7 +144,7 @@ async function work(
     return { ...done, tookMs: Date.now() - startedMs };
   } catch (error) {
     if (error instanceof RunEndedError) {
-      await diary.end('cancelled with its backfill');
+      await diary.end(`cancelled with its ${order.recovery ? 'reconcile' : 'backfill'}`);
       return { ...CANCELLED, tookMs: Date.now() - startedMs };
     }
     if (error instanceof RunPausedError) {
@@ -228,7 +228,7 @@ function chunkContext(
   };
 }
 
-/** The backfill of a chunk was cancelled: there is nothing left to do, and nothing to mend. */
+/** The backfill or reconcile of a chunk was cancelled: there is nothing left to do, and nothing to mend. */
 class RunEndedError extends Error {
   override name = 'RunEndedError';
 }
