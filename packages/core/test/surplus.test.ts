@@ -53,7 +53,14 @@ function check(
   const report: CheckReport = {
     atMs: nowMs,
     tookMs: 1,
-    active: { site: source, reason: 'r' },
+    active: {
+      site: source,
+      reason: 'r',
+      witnesses: [],
+      mayWrite: true,
+      whyNoWriting: null,
+      epoch: 1,
+    },
     sites: { primary: undefined, dr: undefined },
     outcome: 'clean',
     direction,
