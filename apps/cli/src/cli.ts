@@ -8,6 +8,7 @@ import {
   withoutSecrets,
 } from '@vm-sync/runtime';
 import { Command, CommanderError } from 'commander';
+import { accept } from './commands/accept.ts';
 import { backfill, changeBackfill, listBackfills } from './commands/backfill.ts';
 import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
@@ -97,6 +98,10 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .argument('<site>', 'primary or dr')
     .requiredOption('--for <duration>', 'for how long: 30m, 2h, 1d; a week at the most');
   command('unpin', 'follow DNS or ACTIVE_SITE again', unpin);
+  command('accept', "confirm that the VM at a site's URL is the right one", accept).requiredOption(
+    '--site <site>',
+    'primary or dr',
+  );
   command('doctor', 'check both databases, Redis, DNS and their settings', doctor).option(
     '--json',
     'as JSON',

@@ -2,6 +2,7 @@ import type { BackfillForecast, BackfillRange, ReconcileForecast } from '@vm-syn
 import {
   CHECK_OPTIONS,
   connect,
+  DutyStore,
   PaceStore,
   PREFIX,
   QUEUE_NAMES,
@@ -26,6 +27,7 @@ export interface Context {
   readonly redis: ReturnType<typeof connect>;
   readonly store: Store;
   readonly paces: PaceStore;
+  readonly dutyStore: DutyStore;
   readonly queues: Readonly<Record<QueueName, Queue>>;
   readonly forecasts: Forecasts;
 }
@@ -44,7 +46,8 @@ export function openContext(config: Config, log: Logger, forecasts: Forecasts): 
     QUEUE_NAMES.map((name) => [name, openQueue(name, redis, complain)]),
   ) as Record<QueueName, Queue>;
   const paces = new PaceStore(redis);
-  return { config, log, redis, store, paces, queues, forecasts };
+  const dutyStore = new DutyStore(redis);
+  return { config, log, redis, store, paces, dutyStore, queues, forecasts };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { formatDirection } from '@vm-sync/core';
 import {
+  AcceptOrder,
   BackfillOrder,
   CheckOrder,
   ChunkOrder,
@@ -34,6 +35,8 @@ export function jobTitle({ name = '', data }: NamedJob, nowMs: number): string {
     }
     case 'reconcile':
       return named(name, ReconcileOrder.safeParse(data).data?.action);
+    case 'accept':
+      return named(name, AcceptOrder.safeParse(data).data?.site);
     case 'notify':
       return named(name, NotifyOrder.safeParse(data).data?.kind);
     default:

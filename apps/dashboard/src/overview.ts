@@ -1,5 +1,6 @@
 import {
   type Direction,
+  type DutyView,
   directionFrom,
   type Pin,
   type Progress,
@@ -67,6 +68,8 @@ export interface Overview {
   readonly pin: Pin | null;
   readonly repairsPaused: boolean;
   readonly pace: ShownPace;
+  /** Undefined before the first heartbeat. */
+  readonly duty: DutyView | undefined;
   readonly jobs: JobCounts;
   readonly failedChunks: readonly FailedChunk[];
   readonly events: readonly EventRecord[];
@@ -77,17 +80,19 @@ const EVENTS_SHOWN = 15;
 const FAILED_SHOWN = 5;
 
 export async function loadOverview(context: Context, nowMs: number): Promise<Overview> {
-  const { store, paces, queues, config } = context;
-  const [status, runs, events, jobs, repairsPaused, failedChunks, pace, state] = await Promise.all([
-    store.loadStatus(),
-    store.listRuns(RUNS_SHOWN),
-    store.listEvents(EVENTS_SHOWN),
-    countJobs(queues),
-    queues.repairs.isPaused(),
-    lastFailedChunks(queues),
-    paces.current(config.paceLimits),
-    store.loadState(),
-  ]);
+  const { store, paces, dutyStore, queues, config } = context;
+  const [status, runs, events, jobs, repairsPaused, failedChunks, pace, duty, state] =
+    await Promise.all([
+      store.loadStatus(),
+      store.listRuns(RUNS_SHOWN),
+      store.listEvents(EVENTS_SHOWN),
+      countJobs(queues),
+      queues.repairs.isPaused(),
+      lastFailedChunks(queues),
+      paces.current(config.paceLimits),
+      dutyStore.loadView(),
+      store.loadState(),
+    ]);
   const progress = await loadProgress(store, state, nowMs);
   return {
     nowMs,
@@ -101,6 +106,7 @@ export async function loadOverview(context: Context, nowMs: number): Promise<Ove
     pin: pinAt(state?.pin ?? null, nowMs),
     repairsPaused,
     pace: shownPace(pace),
+    duty,
     jobs,
     failedChunks,
     events,

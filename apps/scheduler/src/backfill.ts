@@ -70,11 +70,10 @@ async function changeRuns(
   if (change === 'cancel') await endFailedChunks(context, runs);
 }
 
+type Parts = Pick<SchedulerContext, 'store' | 'repairs'>;
+
 /** Cancels runs whatever they are of: their chunks end as soon as they look, and the runs settle. */
-export async function cancelRuns(
-  context: SchedulerContext,
-  runs: readonly RunRecord[],
-): Promise<void> {
+export async function cancelRuns(context: Parts, runs: readonly RunRecord[]): Promise<void> {
   for (const run of runs) await context.store.saveRun({ ...run, state: 'cancelled' });
   await callChunks(context, runs);
   await endFailedChunks(context, runs);
@@ -82,7 +81,8 @@ export async function cancelRuns(
 
 const CHUNKS_MOST = 10_000;
 
-async function callChunks({ repairs }: SchedulerContext, runs: readonly RunRecord[]) {
+/** Chunks that wait for a time are called at once. */
+async function callChunks({ repairs }: Parts, runs: readonly RunRecord[]) {
   const runIds = new Set(runs.map(({ id }) => id));
   const delayed = await repairs.getDelayed(0, CHUNKS_MOST - 1);
   for (const chunk of delayed) {
@@ -91,7 +91,8 @@ async function callChunks({ repairs }: SchedulerContext, runs: readonly RunRecor
   }
 }
 
-async function endFailedChunks({ repairs }: SchedulerContext, runs: readonly RunRecord[]) {
+/** Failed chunks of runs that have ended end too. */
+async function endFailedChunks({ repairs }: Parts, runs: readonly RunRecord[]) {
   const failed = await repairs.getFailed(0, CHUNKS_MOST - 1);
   for (const chunk of failed) {
     const isOurs = runs.some(({ id }) => id === chunk?.data?.runId);

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   type ActiveSite,
   afterCheck,
   type CheckReport,
   type Direction,
+  dutyText,
   noteShort,
   planLimits,
   reverse,
@@ -32,7 +34,7 @@ export async function runCheck(
   job: Job,
   signal: AbortSignal,
 ): Promise<string> {
-  const { config, log, databases, memory, runs, checks, store } = context;
+  const { config, log, databases, duty, memory, runs, checks, store } = context;
   const { state: remembered, redisWasWiped } = await memory.load();
   const { state: looked, active } = await lookAtDirection(context, remembered, redisWasWiped);
   const before = redisWasWiped ? withLostRepairs(looked, Date.now()) : looked;
@@ -43,11 +45,17 @@ export async function runCheck(
     calledOff.signal.throwIfAborted();
   };
   const beginning = new Beginning(context, job, active, assertNotWiped);
+  let identified = false;
   const result = await checkGaps(
     {
       sites: databases,
       resolveActive: async () => active,
       now: Date.now,
+      newPair: randomUUID,
+      identified: async (direction, identity) => {
+        identified = true;
+        await duty.know(direction, identity, before.identity.refusal !== null);
+      },
       setAside: async (direction) => {
         beginning.repairs = new Unfinished(await runs.openWork(direction, active.epoch));
         // Otherwise nothing would seem to be under way, while a worker goes on copying.
@@ -73,13 +81,15 @@ export async function runCheck(
     checkSettings(config),
     before,
   );
+  await doubtDuty(context, result, identified);
   const known = { ...result.state, stuck: beginning.stuck ?? result.state.stuck };
   const { state: checked, events } = afterCheck(known, result.report, config.failbackCleanChecks);
   for (const event of [...result.events, ...beginning.events, ...events]) {
     await emit(context, event);
   }
   context.twinsAtStart.say(log, result.report.twins, events);
-  const state = await afterFailures(context, checked, result, beginning, before.startedMs);
+  const told = withDuty(context, checked, result.report);
+  const state = await afterFailures(context, told, result, beginning, before.startedMs);
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);
   await store.saveStatus(statusOf(context, result.report, state));
@@ -88,6 +98,25 @@ export async function runCheck(
   const text = describe(result.report, order.cause, state.consecutiveClean);
   log.info({ outcome: result.report.outcome, tookMs: result.report.tookMs }, text);
   return text;
+}
+
+/** What keeps a check from knowing the sites keeps its vm-sync from repairing, sooner or later. */
+async function doubtDuty(
+  { duty }: SchedulerContext,
+  { report, state }: CheckResult,
+  identified: boolean,
+): Promise<void> {
+  if (report.outcome !== 'unknown') return;
+  const { refusal } = state.identity;
+  if (refusal !== null) await duty.refuse(refusal);
+  else if (!identified) await duty.doubt(report.reason);
+}
+
+/** Gaps that nobody here repairs: people are told who does, or why nobody does. */
+function withDuty({ duty }: SchedulerContext, state: SyncState, report: CheckReport): SyncState {
+  if (report.outcome === 'unknown' || report.tallied.gaps === 0 || duty.mayRepair) return state;
+  const reason = `this vm-sync ${dutyText(duty.view(), Date.now())}`;
+  return { ...state, reasons: [...state.reasons, reason] };
 }
 
 /** Redis was wiped after a check had read from it: the check finds out nothing, and the next one begins anew. */
@@ -132,10 +161,14 @@ class Beginning {
   }
 
   async begin(plan: Plan, state: SyncState): Promise<void> {
-    const { log, runs, store } = this.#context;
+    const { duty, log, runs, store } = this.#context;
     const { whyNoWriting, epoch } = this.#active;
     if (whyNoWriting !== null) {
       await this.#job.log(`no run is started: ${whyNoWriting}`);
+      return;
+    }
+    if (!duty.mayRepair) {
+      await this.#job.log(`no run is started: this vm-sync ${dutyText(duty.view(), Date.now())}`);
       return;
     }
     const { work } = plan.recovery ? this.recoveries : this.repairs;
@@ -184,9 +217,10 @@ async function afterFailures(
   ]) {
     const earlier = startedBefore[into.destination];
     const restarted = earlier !== null && earlier !== known.startedMs[into.destination];
-    const leftAlone = active.mayWrite
-      ? await retryFailed(context, of.work, { moot, restarted })
-      : of.work.failed;
+    const leftAlone =
+      active.mayWrite && context.duty.mayRepair
+        ? await retryFailed(context, of.work, { moot, restarted })
+        : of.work.failed;
     state = await tellShort(context, state, into, of.work, leftAlone);
   }
   return state;

@@ -1,4 +1,4 @@
-import { scopeOf } from '@vm-sync/core';
+import { comparedScope } from '@vm-sync/core';
 import type { Config } from '@vm-sync/runtime';
 import type { CheckSettings } from '@vm-sync/steps';
 
@@ -14,7 +14,7 @@ const SURPLUS_SHARE = 0.25;
 /** What a check needs to know of the configuration. */
 export const checkSettings = (config: Config): CheckSettings => ({
   role: config.role,
-  scope: scopeOf(config.match, config.exclude),
+  scope: comparedScope(config.match, config.exclude),
   stepMs: config.queryStepMs,
   settleMs: config.settleMs,
   queryWindowMs: config.queryWindowMs,

@@ -14,6 +14,7 @@ import {
   ChunkOrder,
   type ChunkResult,
   connect,
+  DutyStore,
   PaceStore,
   PREFIX,
   QUEUES,
@@ -31,6 +32,7 @@ import {
   Worker,
 } from 'bullmq';
 import { Diary } from './diary.ts';
+import { DUTY_REST_MS, DutyWatch } from './duty-watch.ts';
 import { LockWatch } from './lock-watch.ts';
 import { Throttle } from './throttle.ts';
 
@@ -45,6 +47,7 @@ interface WorkerContext {
   readonly store: Store;
   readonly paces: PaceStore;
   readonly throttle: Throttle;
+  readonly duty: DutyWatch;
   readonly locks: LockWatch;
 }
 
@@ -80,7 +83,9 @@ export async function startWorker(config: Config, log: Logger): Promise<Running>
   const store = new Store(connection, (message) => log.error(message));
   const paces = new PaceStore(connection);
   const throttle = await Throttle.start(paces, config.paceLimits, log);
-  const context: WorkerContext = { config, log, databases, store, paces, throttle, locks };
+  const duty = new DutyWatch(new DutyStore(connection), log);
+  await duty.look();
+  const context: WorkerContext = { config, log, databases, store, paces, throttle, duty, locks };
   const worker = new Worker(
     QUEUES.repairs,
     // Three named arguments: only then does BullMQ make the signal.
@@ -106,6 +111,7 @@ export async function startWorker(config: Config, log: Logger): Promise<Running>
       worker.cancelAllJobs('shutdown');
       await worker.close();
       throttle.close();
+      duty.close();
       await Promise.all([databases.primary.close(), databases.dr.close()]);
       connection.disconnect();
     },
@@ -134,6 +140,10 @@ async function work(
   const known = run?.state === 'open' ? await context.store.loadState() : undefined;
   if (run?.state === 'open' && judgeRemembered(order, known).kind === 'waits') {
     return await waitQuietly(job, token, known ? STOPPED_MS : UNSURE_MS, context);
+  }
+  if (run?.state === 'open' && !context.duty.held) {
+    await context.duty.look();
+    if (!context.duty.held) return await waitQuietly(job, token, DUTY_REST_MS, context);
   }
   const diary = new Diary(job, order, context.log);
   const startedMs = Date.now();
@@ -201,7 +211,7 @@ function chunkContext(
   signal: AbortSignal,
   context: WorkerContext,
 ): Parameters<typeof repairChunk>[1] {
-  const { databases, locks, throttle } = context;
+  const { databases, duty, locks, throttle } = context;
   const { direction, stepMs, dedupMs } = order;
   return {
     pair: {
@@ -221,6 +231,7 @@ function chunkContext(
       await throttle.take(bytes, signal);
       signal.throwIfAborted();
       locks.assertHeld(job.id ?? '');
+      duty.assertHeld();
       diary.moved(bytes);
     },
     wait: (ms) => wait(ms, undefined, { signal }),
@@ -250,11 +261,12 @@ class TurnedError extends VmSyncError {
 
 /**
  * An order is old when the direction has turned since it was given, also when it has turned back, or when its run was
- * superseded. What is remembered of the direction may be as old as the last check, so the witnesses are heard again.
+ * superseded. What is remembered of the direction may be as old as the last check, so the witnesses are heard again. It
+ * waits while another vm-sync is on duty, or none.
  */
 async function assertOrderHolds(
   order: ChunkOrder,
-  { config, store }: WorkerContext,
+  { config, duty, store }: WorkerContext,
 ): Promise<void> {
   const { runId } = order;
   const [run, known] = await Promise.all([store.loadRun(runId), store.loadState()]);
@@ -270,6 +282,8 @@ async function assertOrderHolds(
     judgePin(order, known?.pin ?? null, Date.now()) ??
       judgeTestimony(order, await hearWitnesses(config.active)),
   );
+  await duty.look();
+  duty.assertHeld();
 }
 
 function assertGood(order: ChunkOrder, judged: OrderJudgement): void {

@@ -13,6 +13,7 @@ import { directionDoubts } from './direction.ts';
 import { type DirectionMemory, NO_DIRECTION } from './direction-memory.ts';
 import type { SyncEvent } from './event.ts';
 import { type History, nextPass, unsurveyed, withDiffering, withoutProven } from './history.ts';
+import { type Identity, NO_IDENTITY } from './identity.ts';
 import { advance, applyBackfill, firstMark, type Mark, reopen } from './mark.ts';
 import type { Pin } from './pin.ts';
 import { proveReconcile, type Reconcile } from './reconcile.ts';
@@ -92,6 +93,7 @@ export interface SyncState {
   readonly reconcile: Reconcile | null;
   /** Samples of the same series and time with different values. */
   readonly conflicts: Conflicts;
+  readonly identity: Identity;
   readonly startedMs: Readonly<Record<Site, number | null>>;
   /** When a site was last seen unable to answer: samples from around then may be missing, and are not settled yet. */
   readonly doubtMs: number | null;
@@ -122,6 +124,7 @@ export const EMPTY_STATE: SyncState = {
   surplus: { 'primary-to-dr': NO_SURPLUS, 'dr-to-primary': NO_SURPLUS },
   reconcile: null,
   conflicts: NO_CONFLICTS,
+  identity: NO_IDENTITY,
   startedMs: { primary: null, dr: null },
   doubtMs: null,
   episode: null,

@@ -7,10 +7,13 @@ import {
   type ChunkRates,
   type Conflicts,
   type DirectionMemory,
+  type DutyView,
   type FinishedChunk,
+  type Identity,
   LIMIT_FLAGS,
   NO_CONFLICTS,
   NO_DIRECTION,
+  NO_IDENTITY,
   NO_SURPLUS,
   type Pin,
   REWRITING_FLAGS,
@@ -151,6 +154,18 @@ const conflicts: z.ZodType<Conflicts> = z.object({
   told: z.boolean(),
 });
 
+const perSite = <T extends z.ZodType>(schema: T) =>
+  z.object({ primary: schema.nullable(), dr: schema.nullable() });
+
+const identity: z.ZodType<Identity> = z.object({
+  pair: z.string().min(1).nullable(),
+  markedMs: ms.nullable(),
+  seen: perSite(z.object({ firstMs: ms, lastMs: ms })),
+  series: perSite(z.number().int().min(0)),
+  accepted: z.array(site),
+  refusal: z.string().nullable(),
+});
+
 /** The remembered state, as it stands in Redis and in the state file. What older versions did not know has a default. */
 export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   lastCheckMs: ms.nullable(),
@@ -178,6 +193,7 @@ export const SyncStateSchema: z.ZodType<SyncState> = z.object({
     .default({ 'primary-to-dr': NO_SURPLUS, 'dr-to-primary': NO_SURPLUS }),
   reconcile: reconcile.nullable().default(null),
   conflicts: conflicts.default(NO_CONFLICTS),
+  identity: identity.default(NO_IDENTITY),
   startedMs: z.object({ primary: ms.nullable(), dr: ms.nullable() }),
   doubtMs: ms.nullable(),
   episode: z
@@ -192,7 +208,7 @@ const direction = z
 
 /** What a `check-gaps` job carries. */
 export const CheckOrder = z.object({
-  cause: z.enum(['schedule', 'start', 'confirm', 'direction', 'operator']),
+  cause: z.enum(['schedule', 'start', 'confirm', 'direction', 'operator', 'duty']),
 });
 export type CheckOrder = z.infer<typeof CheckOrder>;
 
@@ -214,6 +230,19 @@ export const ReconcileOrder = z.discriminatedUnion('action', [
   z.object({ action: z.literal('cancel') }),
 ]);
 export type ReconcileOrder = z.infer<typeof ReconcileOrder>;
+
+/** What an `accept` job carries: a person says that the VM at this site is the right one. */
+export const AcceptOrder = z.object({ site });
+export type AcceptOrder = z.infer<typeof AcceptOrder>;
+
+/** Who repairs, as the scheduler last saw it. */
+export const DutyViewSchema: z.ZodType<DutyView> = z.object({
+  atMs: ms,
+  role: site,
+  stance: z.enum(['watch', 'duty', 'leave']),
+  unable: z.string().nullable(),
+  other: z.object({ seenMs: ms, onDuty: z.boolean(), fresh: z.boolean() }).nullable(),
+});
 
 const flag = z.union([z.boolean(), z.enum(['true', 'on', '1']).transform(() => true)]);
 

@@ -1,7 +1,9 @@
 import {
   type Labels,
+  type Marker,
   meets,
   missingTimestamps,
+  type OwnSamples,
   parseSelectors,
   type Site,
   type SiteObservation,
@@ -34,6 +36,8 @@ export class FakeDatabase implements SiteDatabase {
   startedMs = 1;
   /** By how much its clock is ahead of the test's; undefined where it does not say. */
   clockOffsetMs: number | undefined;
+  /** The newest marker of each label set. */
+  markers: Marker[] = [];
   /** Every stored timestamp, also those that deduplication hides. */
   readonly #series = new Map<string, { labels: Labels; timestamps: number[] }>();
   /** Values by series and timestamp; of several of one instant the biggest is kept, as newer versions do. */
@@ -81,6 +85,17 @@ export class FakeDatabase implements SiteDatabase {
     };
   }
 
+  async own(): Promise<OwnSamples> {
+    return { markers: this.markers, heartbeats: [] };
+  }
+
+  async writeMarker(marker: Marker): Promise<void> {
+    const others = this.markers.filter(
+      ({ site, pair }) => site !== marker.site || pair !== marker.pair,
+    );
+    this.markers = [...others, marker];
+  }
+
   async *tally(request: TallyRequest): AsyncIterable<SeriesTally> {
     const buckets = (request.window.toMs - request.window.fromMs) / request.stepMs;
     for (const { labels, timestamps } of this.#selected([request.selector], request)) {
@@ -115,8 +130,11 @@ export class FakeDatabase implements SiteDatabase {
     }
   }
 
-  async labelValues(label: string): Promise<string[]> {
-    const all = [...this.#series.values()].flatMap(({ labels }) => labels[label] ?? []);
+  async labelValues(label: string, { window }: Omit<TallyRequest, 'stepMs'>): Promise<string[]> {
+    const seen = [...this.#series.values()].filter(({ timestamps }) =>
+      timestamps.some((at) => at > window.fromMs && at <= window.toMs),
+    );
+    const all = seen.flatMap(({ labels }) => labels[label] ?? []);
     return [...new Set(all)];
   }
 

@@ -2,15 +2,18 @@ import {
   type BeyondRepair,
   beyondReasonText,
   conflictText,
+  type DutyView,
   directionFrom,
   directionKey,
   directionOf,
+  dutyText,
   findingText,
   formatDirection,
   formatDuration,
   formatProgress,
   formatShare,
   formatWindow,
+  identityText,
   isUnfinished,
   type Pin,
   pinAt,
@@ -35,10 +38,11 @@ import { withRedis } from '../redis.ts';
 
 /** What the last check saw. */
 export const status = (config: Config, { json }: { json?: boolean }): Promise<ExitCode> =>
-  withRedis(config, async ({ store, paces, repairs }) => {
+  withRedis(config, async ({ store, paces, dutyStore, repairs }) => {
     const seen = await store.loadStatus();
     const verdict = readiness(seen, undefined, Date.now());
     const paused = await repairs.isPaused();
+    const duty = await dutyStore.loadView();
     const state = await store.loadState();
     const progress = await loadProgress(store, state, Date.now());
     const pin = pinAt(state?.pin ?? null, Date.now());
@@ -55,25 +59,31 @@ export const status = (config: Config, { json }: { json?: boolean }): Promise<Ex
         paused,
         pace,
         twins: seen?.twins ?? [],
+        duty: duty ?? null,
         ...progress,
       });
     } else
       print(
         seen
-          ? describe(seen, config, verdict, pin, paused, pace, progress)
+          ? describe(seen, config, verdict, { pin, paused, pace, duty }, progress)
           : 'UNKNOWN: no check has been made yet; is the scheduler running?',
       );
     if (!verdict.known) return EXIT.unknown;
     return verdict.ready ? EXIT.fine : EXIT.found;
   });
 
+interface Repairs {
+  readonly pin: Pin | null;
+  readonly paused: boolean;
+  readonly pace: ShownPace;
+  readonly duty: DutyView | undefined;
+}
+
 function describe(
   seen: Status,
   { syncDirection }: Config,
   verdict: ReturnType<typeof readiness>,
-  pin: Pin | null,
-  paused: boolean,
-  pace: ShownPace,
+  { pin, paused, pace, duty }: Repairs,
   progress: AllProgress,
 ): string {
   const { state } = seen;
@@ -101,8 +111,10 @@ function describe(
   for (const site of SITES) {
     const view = seen.sites[site];
     if (view) rows.push([site, view.healthy ? `healthy, ${view.observation.url}` : view.reason]);
+    rows.push([`${site} is`, identityText(state.identity, site)]);
   }
   for (const found of seen.twins ?? []) rows.push([found.severity, findingText(found)]);
+  if (duty) rows.push(['this vm-sync', `${duty.role}'s, ${dutyText(duty, Date.now())}`]);
   rows.push(...progressRows(progress));
   const surplus = surplusSentence(state, syncDirection === 'both');
   rows.push(...besideRows(state, surplus));

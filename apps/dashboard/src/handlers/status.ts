@@ -12,7 +12,7 @@ import type { Handler } from '../http/serve.ts';
 
 /** The last check's status (nothing of it before the first), what may be said of READY now, and what is under way. */
 export const showStatus =
-  ({ config, store, paces }: Context): Handler =>
+  ({ config, store, paces, dutyStore }: Context): Handler =>
   async () => {
     const status = await store.loadStatus();
     const nowMs = Date.now();
@@ -22,9 +22,10 @@ export const showStatus =
     const progress = await loadProgress(store, state, nowMs);
     const pin = pinAt(state?.pin ?? null, nowMs);
     const pace = shownPace(await paces.current(config.paceLimits));
+    const duty = (await dutyStore.loadView()) ?? null;
     const beside = status && besideReady(status, config.syncDirection === 'both');
     const verdict = { readiness: { ready, reasons, stale }, ...beside };
-    const body = { ...status, ...verdict, pin, pace, ...progress };
+    const body = { ...status, ...verdict, pin, pace, duty, ...progress };
     return { status: 200, body };
   };
 
