@@ -8,6 +8,7 @@ import {
   withoutSecrets,
 } from '@vm-sync/runtime';
 import { Command, CommanderError } from 'commander';
+import { accept } from './commands/accept.ts';
 import { backfill, changeBackfill, listBackfills } from './commands/backfill.ts';
 import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
@@ -81,6 +82,10 @@ export async function runCli(args: readonly string[]): Promise<number> {
   }
   command('pause', 'stop repairing; checks go on', pause);
   command('resume', 'go on repairing', resume);
+  command('accept', "confirm that the VM at a site's URL is the right one", accept).requiredOption(
+    '--site <site>',
+    'primary or dr',
+  );
   command('doctor', 'check both databases, Redis, DNS and their settings', doctor).option(
     '--json',
     'as JSON',

@@ -1,11 +1,17 @@
-import { connect, openQueue, PaceStore, Store } from '@vm-sync/queue';
+import { connect, DutyStore, openQueue, PaceStore, Store } from '@vm-sync/queue';
 import type { Config } from '@vm-sync/runtime';
 import type { Queue } from 'bullmq';
 
 /** Runs an action with Redis, within seconds or not at all. */
 export async function withRedis<T>(
   config: Config,
-  act: (parts: { store: Store; paces: PaceStore; checks: Queue; repairs: Queue }) => Promise<T>,
+  act: (parts: {
+    store: Store;
+    paces: PaceStore;
+    dutyStore: DutyStore;
+    checks: Queue;
+    repairs: Queue;
+  }) => Promise<T>,
 ): Promise<T> {
   const connection = connect(config.redisUrl, 'brief');
   // The error of the request itself says it better.
@@ -18,11 +24,12 @@ export async function withRedis<T>(
     });
     const store = new Store(connection, () => {});
     const paces = new PaceStore(connection);
+    const dutyStore = new DutyStore(connection);
     const checks = openQueue('checks', connection);
     const repairs = openQueue('repairs', connection);
     queues.push(checks, repairs);
     for (const queue of queues) queue.on('error', () => {});
-    return await act({ store, paces, checks, repairs });
+    return await act({ store, paces, dutyStore, checks, repairs });
   } finally {
     await Promise.allSettled(queues.map((queue) => queue.close()));
     connection.disconnect();

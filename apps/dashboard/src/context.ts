@@ -2,6 +2,7 @@ import type { BackfillForecast, BackfillRange } from '@vm-sync/core';
 import {
   CHECK_OPTIONS,
   connect,
+  DutyStore,
   PaceStore,
   PREFIX,
   QUEUE_NAMES,
@@ -23,6 +24,7 @@ export interface Context {
   readonly redis: ReturnType<typeof connect>;
   readonly store: Store;
   readonly paces: PaceStore;
+  readonly dutyStore: DutyStore;
   readonly queues: Readonly<Record<QueueName, Queue>>;
   readonly forecast: Forecast;
 }
@@ -41,7 +43,8 @@ export function openContext(config: Config, log: Logger, forecast: Forecast): Co
     QUEUE_NAMES.map((name) => [name, openQueue(name, redis, complain)]),
   ) as Record<QueueName, Queue>;
   const paces = new PaceStore(redis);
-  return { config, log, redis, store, paces, queues, forecast };
+  const dutyStore = new DutyStore(redis);
+  return { config, log, redis, store, paces, dutyStore, queues, forecast };
 }
 
 /**

@@ -1,5 +1,12 @@
 import { formatDirection } from '@vm-sync/core';
-import { BackfillOrder, CheckOrder, ChunkOrder, NotifyOrder, SettleOrder } from '@vm-sync/queue';
+import {
+  AcceptOrder,
+  BackfillOrder,
+  CheckOrder,
+  ChunkOrder,
+  NotifyOrder,
+  SettleOrder,
+} from '@vm-sync/queue';
 import { spanText } from './page/text.ts';
 
 interface NamedJob {
@@ -20,6 +27,8 @@ export function jobTitle({ name = '', data }: NamedJob, nowMs: number): string {
       return named(name, SettleOrder.safeParse(data).data?.runId);
     case 'backfill':
       return named(name, backfillDetail(data));
+    case 'accept':
+      return named(name, AcceptOrder.safeParse(data).data?.site);
     case 'notify':
       return named(name, NotifyOrder.safeParse(data).data?.kind);
     default:

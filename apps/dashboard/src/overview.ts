@@ -1,5 +1,6 @@
 import {
   type Direction,
+  type DutyView,
   directionFrom,
   type Progress,
   type ShownPace,
@@ -61,6 +62,8 @@ export interface Overview {
   readonly backfills: readonly BackfillProgress[];
   readonly repairsPaused: boolean;
   readonly pace: ShownPace;
+  /** Undefined before the first heartbeat. */
+  readonly duty: DutyView | undefined;
   readonly jobs: JobCounts;
   readonly failedChunks: readonly FailedChunk[];
   readonly events: readonly EventRecord[];
@@ -71,8 +74,8 @@ const EVENTS_SHOWN = 15;
 const FAILED_SHOWN = 5;
 
 export async function loadOverview(context: Context, nowMs: number): Promise<Overview> {
-  const { store, paces, queues, config } = context;
-  const [status, runs, events, jobs, repairsPaused, failedChunks, pace, progress] =
+  const { store, paces, dutyStore, queues, config } = context;
+  const [status, runs, events, jobs, repairsPaused, failedChunks, pace, duty, progress] =
     await Promise.all([
       store.loadStatus(),
       store.listRuns(RUNS_SHOWN),
@@ -81,6 +84,7 @@ export async function loadOverview(context: Context, nowMs: number): Promise<Ove
       queues.repairs.isPaused(),
       lastFailedChunks(queues),
       paces.current(config.paceLimits),
+      dutyStore.loadView(),
       store.loadState().then((state) => loadProgress(store, state, nowMs)),
     ]);
   return {
@@ -93,6 +97,7 @@ export async function loadOverview(context: Context, nowMs: number): Promise<Ove
     backfills: progress.backfills,
     repairsPaused,
     pace: shownPace(pace),
+    duty,
     jobs,
     failedChunks,
     events,

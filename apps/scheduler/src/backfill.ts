@@ -72,7 +72,11 @@ async function changeRuns(
 
 const CHUNKS_MOST = 10_000;
 
-async function callChunks({ repairs }: SchedulerContext, runIds: ReadonlySet<string>) {
+/** Chunks that wait for a time are called at once. */
+export async function callChunks(
+  { repairs }: Pick<SchedulerContext, 'repairs'>,
+  runIds: ReadonlySet<string>,
+) {
   const delayed = await repairs.getDelayed(0, CHUNKS_MOST - 1);
   for (const chunk of delayed) {
     // It may have begun by itself between its listing and its call.
@@ -80,7 +84,11 @@ async function callChunks({ repairs }: SchedulerContext, runIds: ReadonlySet<str
   }
 }
 
-async function endFailedChunks({ repairs }: SchedulerContext, runs: readonly RunRecord[]) {
+/** Failed chunks of runs that have ended end too. */
+export async function endFailedChunks(
+  { repairs }: Pick<SchedulerContext, 'repairs'>,
+  runs: readonly RunRecord[],
+) {
   const failed = await repairs.getFailed(0, CHUNKS_MOST - 1);
   for (const chunk of failed) {
     const isOurs = runs.some(({ id }) => id === chunk?.data?.runId);

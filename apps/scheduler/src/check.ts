@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   afterCheck,
   type CheckReport,
+  dutyText,
   noteShort,
   planLimits,
   type SyncEvent,
@@ -29,17 +31,23 @@ export async function runCheck(
   job: Job,
   signal: AbortSignal,
 ): Promise<string> {
-  const { config, log, databases, memory, runs, checks, store } = context;
+  const { config, log, databases, duty, memory, runs, checks, store } = context;
   const { state: remembered, redisWasWiped } = await memory.load();
   const before = redisWasWiped ? withLostRepairs(remembered, Date.now()) : remembered;
   if (redisWasWiped) log.warn('Redis has been wiped; work in progress is planned again');
   const beginning = new Beginning(context, job);
   let failed = new FailedChunks(NO_WORK);
+  let identified = false;
   const result = await checkGaps(
     {
       sites: databases,
       resolveActive: () => resolveActiveSite(config.active),
       now: Date.now,
+      newPair: randomUUID,
+      identified: async (direction, identity) => {
+        identified = true;
+        await duty.know(direction, identity, before.identity.refusal !== null);
+      },
       setAside: async (direction) => {
         beginning.work = await runs.openWork(direction);
         failed = new FailedChunks(beginning.work);
@@ -57,19 +65,42 @@ export async function runCheck(
     checkSettings(config),
     before,
   );
+  await doubtDuty(context, result, identified);
   const known = { ...result.state, stuck: beginning.stuck ?? result.state.stuck };
   const { state: checked, events } = afterCheck(known, result.report, config.failbackCleanChecks);
   for (const event of [...result.events, ...beginning.events, ...events]) {
     await emit(context, event);
   }
-  const leftAlone = await retryFailed(context, result, beginning.work, failed, before.startedMs);
-  const state = await tellShort(context, checked, result.report, beginning.work, leftAlone);
+  const leftAlone = !duty.mayRepair
+    ? beginning.work.failed
+    : await retryFailed(context, result, beginning.work, failed, before.startedMs);
+  const told = withDuty(context, checked, result.report);
+  const state = await tellShort(context, told, result.report, beginning.work, leftAlone);
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);
   await store.saveStatus(statusOf(context, result.report, state));
   const text = describe(result.report, order.cause, state.consecutiveClean);
   log.info({ outcome: result.report.outcome, tookMs: result.report.tookMs }, text);
   return text;
+}
+
+/** What keeps a check from knowing the sites keeps its vm-sync from repairing, sooner or later. */
+async function doubtDuty(
+  { duty }: SchedulerContext,
+  { report, state }: CheckResult,
+  identified: boolean,
+): Promise<void> {
+  if (report.outcome !== 'unknown') return;
+  const { refusal } = state.identity;
+  if (refusal !== null) await duty.refuse(refusal);
+  else if (!identified) await duty.doubt(report.reason);
+}
+
+/** Gaps that nobody here repairs: people are told who does, or why nobody does. */
+function withDuty({ duty }: SchedulerContext, state: SyncState, report: CheckReport): SyncState {
+  if (report.outcome === 'unknown' || report.tallied.gaps === 0 || duty.mayRepair) return state;
+  const reason = `this vm-sync ${dutyText(duty.view(), Date.now())}`;
+  return { ...state, reasons: [...state.reasons, reason] };
 }
 
 /** Makes runs of plans while the check goes on, without what a repair did not change the last time. */
@@ -87,7 +118,11 @@ class Beginning {
   }
 
   async begin(plan: Plan, state: SyncState): Promise<void> {
-    const { log, runs } = this.#context;
+    const { duty, log, runs } = this.#context;
+    if (!duty.mayRepair) {
+      await this.#job.log(`nothing is planned: ${dutyText(duty.view(), Date.now())}`);
+      return;
+    }
     if (plan.backfillId === null && this.work.inProgress) {
       await this.#job.log('chunks of an earlier run are still under way: nothing new is planned');
       return;

@@ -1,7 +1,8 @@
-import { connect, openQueue, PaceStore, PREFIX, Store } from '@vm-sync/queue';
+import { connect, DutyStore, openQueue, PaceStore, PREFIX, Store } from '@vm-sync/queue';
 import type { Config, Logger } from '@vm-sync/runtime';
 import { type Databases, openDatabases } from '@vm-sync/victoria-metrics';
 import { FlowProducer, type Queue } from 'bullmq';
+import { Duty } from './duty.ts';
 import { Memory } from './memory.ts';
 import { Runs } from './runs.ts';
 
@@ -12,6 +13,8 @@ export interface SchedulerContext {
   readonly databases: Databases;
   readonly store: Store;
   readonly paces: PaceStore;
+  readonly dutyStore: DutyStore;
+  readonly duty: Duty;
   readonly memory: Memory;
   readonly runs: Runs;
   readonly checks: Queue;
@@ -32,12 +35,13 @@ export function createContext(config: Config, log: Logger): SchedulerContext {
   const flows = new FlowProducer({ connection, prefix: PREFIX });
   for (const part of [checks, repairs, notifications, flows]) quietly(part, log);
   const databases = openDatabases(config.vm);
-  return {
+  const parts = {
     config,
     log,
     databases,
     store,
     paces: new PaceStore(connection),
+    dutyStore: new DutyStore(connection),
     memory: new Memory(store, config.stateFile, log),
     runs: new Runs(store, checks, repairs, flows),
     checks,
@@ -50,6 +54,7 @@ export function createContext(config: Config, log: Logger): SchedulerContext {
       connection.disconnect();
     },
   };
+  return { ...parts, duty: new Duty(parts) };
 }
 
 /** Listeners repeat a lost connection many times a second; one line in ten seconds is enough to know. */

@@ -1,5 +1,6 @@
 import { errorKind, errorText } from '@vm-sync/core';
 import {
+  AcceptOrder,
   BackfillOrder,
   CHECK_OPTIONS,
   CheckOrder,
@@ -10,6 +11,7 @@ import {
 } from '@vm-sync/queue';
 import { type Config, type Logger, postWebhook } from '@vm-sync/runtime';
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { runAccept } from './accept.ts';
 import { runBackfill } from './backfill.ts';
 import { requestCheck, runCheck } from './check.ts';
 import { createContext, type SchedulerContext } from './context.ts';
@@ -44,6 +46,7 @@ export async function startScheduler(config: Config, log: Logger): Promise<Runni
   await requestCheck(context, 'start');
   const governor = new Governor(context);
   void governor.run();
+  void context.duty.run();
   const timer = setInterval(() => {
     assertSchedule(context).catch((error) => log.warn({ err: errorText(error) }, 'schedule'));
   }, REASSERT_MS);
@@ -52,6 +55,7 @@ export async function startScheduler(config: Config, log: Logger): Promise<Runni
     async close() {
       clearInterval(timer);
       governor.close();
+      context.duty.close();
       for (const worker of workers) worker.cancelAllJobs('shutdown');
       await Promise.all(workers.map((worker) => worker.close()));
       await context.close();
@@ -84,6 +88,7 @@ function checksWorker(context: SchedulerContext): Worker {
         if (job.name === 'backfill') {
           return await runBackfill(context, BackfillOrder.parse(job.data), job);
         }
+        if (job.name === 'accept') return await runAccept(context, AcceptOrder.parse(job.data));
         if (job.name === 'check-gaps') {
           return await runCheck(context, CheckOrder.parse(job.data), job, aborted);
         }

@@ -1,4 +1,4 @@
-import { scopeOf } from '@vm-sync/core';
+import { comparedScope } from '@vm-sync/core';
 import type { Config } from '@vm-sync/runtime';
 import type { CheckSettings } from '@vm-sync/steps';
 
@@ -11,7 +11,7 @@ const PROVE_SHARE = 0.5;
 /** What a check needs to know of the configuration. */
 export const checkSettings = (config: Config): CheckSettings => ({
   role: config.role,
-  scope: scopeOf(config.match, config.exclude),
+  scope: comparedScope(config.match, config.exclude),
   stepMs: config.queryStepMs,
   settleMs: config.settleMs,
   queryWindowMs: config.queryWindowMs,

@@ -3,7 +3,10 @@ import { NOTIFY_OPTIONS, type NotifyOrder } from '@vm-sync/queue';
 import type { SchedulerContext } from './context.ts';
 
 /** One event becomes its log line, its row on the status page, and its message, all in the same words. */
-export async function emit(context: SchedulerContext, event: SyncEvent): Promise<void> {
+export async function emit(
+  context: Pick<SchedulerContext, 'config' | 'log' | 'notifications' | 'store'>,
+  event: SyncEvent,
+): Promise<void> {
   const { severity, text, notify } = tell(event);
   const atMs = Date.now();
   context.log[severity]({ event: event.kind }, text);

@@ -4,6 +4,7 @@ import {
   ChunkOrder,
   type ChunkResult,
   connect,
+  DutyStore,
   PaceStore,
   PREFIX,
   QUEUES,
@@ -21,6 +22,7 @@ import {
   Worker,
 } from 'bullmq';
 import { Diary } from './diary.ts';
+import { DUTY_REST_MS, DutyWatch } from './duty-watch.ts';
 import { LockWatch } from './lock-watch.ts';
 import { Throttle } from './throttle.ts';
 
@@ -35,6 +37,7 @@ interface WorkerContext {
   readonly store: Store;
   readonly paces: PaceStore;
   readonly throttle: Throttle;
+  readonly duty: DutyWatch;
   readonly locks: LockWatch;
 }
 
@@ -67,7 +70,9 @@ export async function startWorker(config: Config, log: Logger): Promise<Running>
   const store = new Store(connection, (message) => log.error(message));
   const paces = new PaceStore(connection);
   const throttle = await Throttle.start(paces, config.paceLimits, log);
-  const context: WorkerContext = { config, log, databases, store, paces, throttle, locks };
+  const duty = new DutyWatch(new DutyStore(connection), log);
+  await duty.look();
+  const context: WorkerContext = { config, log, databases, store, paces, throttle, duty, locks };
   const worker = new Worker(
     QUEUES.repairs,
     // Three named arguments: only then does BullMQ make the signal.
@@ -93,6 +98,7 @@ export async function startWorker(config: Config, log: Logger): Promise<Running>
       worker.cancelAllJobs('shutdown');
       await worker.close();
       throttle.close();
+      duty.close();
       await Promise.all([databases.primary.close(), databases.dr.close()]);
       connection.disconnect();
     },
@@ -116,8 +122,11 @@ async function work(
     // Without a word in its log, or a day's stop would fill it.
     return await waitQuietly(job, token, STOPPED_MS, context);
   }
-  if ((await context.store.loadRun(order.runId))?.state === 'paused') {
-    return await waitQuietly(job, token, PAUSED_MS, context);
+  const run = await context.store.loadRun(order.runId);
+  if (run?.state === 'paused') return await waitQuietly(job, token, PAUSED_MS, context);
+  if (run?.state === 'open' && !context.duty.held) {
+    await context.duty.look();
+    if (!context.duty.held) return await waitQuietly(job, token, DUTY_REST_MS, context);
   }
   const diary = new Diary(job, order, context.log);
   const startedMs = Date.now();
@@ -180,7 +189,7 @@ function chunkContext(
   signal: AbortSignal,
   context: WorkerContext,
 ): Parameters<typeof repairChunk>[1] {
-  const { databases, locks, throttle } = context;
+  const { databases, duty, locks, throttle } = context;
   const { direction, stepMs, dedupMs } = order;
   return {
     pair: {
@@ -200,6 +209,7 @@ function chunkContext(
       await throttle.take(bytes, signal);
       signal.throwIfAborted();
       locks.assertHeld(job.id ?? '');
+      duty.assertHeld();
       diary.moved(bytes);
     },
     wait: (ms) => wait(ms, undefined, { signal }),
@@ -217,10 +227,13 @@ class RunPausedError extends Error {
   override name = 'RunPausedError';
 }
 
-/** An order is old when its run was superseded, or when another site is active than when it was given. */
+/**
+ * An order is old when its run was superseded, or when another site is active than when it was given. It waits while
+ * another vm-sync is on duty, or none.
+ */
 async function assertOrderHolds(
   { runId, direction }: ChunkOrder,
-  { config, store }: WorkerContext,
+  { config, duty, store }: WorkerContext,
 ): Promise<void> {
   const ordered = formatDirection(direction);
   const run = await store.loadRun(runId);
@@ -234,7 +247,10 @@ async function assertOrderHolds(
     );
   }
   const active = await resolveActiveSite(config.active);
-  if (active.site === direction.source) return;
+  if (active.site === direction.source) {
+    await duty.look();
+    return duty.assertHeld();
+  }
   if (active.site === 'unknown') {
     throw new VmSyncError(
       'retryable',

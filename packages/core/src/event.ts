@@ -42,6 +42,15 @@ export type SyncEvent =
   | { readonly kind: 'check-unknown'; readonly reason: string }
   | { readonly kind: 'mark-started'; readonly sinceMs: number }
   | { readonly kind: 'repairs-reopened'; readonly site: Site; readonly windows: number }
+  | { readonly kind: 'identity-doubted'; readonly reason: string }
+  | { readonly kind: 'site-emptied'; readonly site: Site; readonly sinceMs: number }
+  | {
+      readonly kind: 'duty-taken';
+      readonly site: Site;
+      readonly reason: string;
+      readonly over: boolean;
+    }
+  | { readonly kind: 'duty-left'; readonly site: Site; readonly reason: string }
   | { readonly kind: 'repairs-stopped'; readonly reason: string }
   | { readonly kind: 'repairs-go-on'; readonly reason: string | null }
   | {
@@ -138,6 +147,19 @@ export function tell(event: SyncEvent): Telling {
         'warn',
         `${event.site} restarted: ${event.windows} recently repaired window${event.windows === 1 ? ' is' : 's are'} checked again`,
       );
+    case 'identity-doubted':
+      return message('error', `🛑 VM-Sync: Nothing is written: ${event.reason}`);
+    case 'site-emptied':
+      return message(
+        'warn',
+        `⚠️ VM-Sync: ${event.site} was emptied: it holds nothing from before ${iso(event.sinceMs)} and carries no marker; it is marked anew and filled`,
+      );
+    case 'duty-taken': {
+      const text = `${event.site}'s vm-sync repairs: ${event.reason}`;
+      return event.over ? message('warn', `⚠️ VM-Sync: ${text}`) : logged('info', text);
+    }
+    case 'duty-left':
+      return logged('info', `${event.site}'s vm-sync watches: ${event.reason}`);
     case 'repairs-stopped':
       return message('error', `🛑 VM-Sync: Repairs stopped: ${event.reason}`);
     case 'repairs-go-on':

@@ -9,6 +9,7 @@ import {
 import { ageOut, type BeyondRepair } from './beyond.ts';
 import type { SyncEvent } from './event.ts';
 import { type History, nextPass, unsurveyed, withDiffering, withoutProven } from './history.ts';
+import { type Identity, NO_IDENTITY } from './identity.ts';
 import { advance, applyBackfill, firstMark, type Mark, reopen } from './mark.ts';
 import type { CheckReport, FoundWindows, SettledRun, SiteObservation } from './report.ts';
 import {
@@ -62,6 +63,7 @@ export interface SyncState {
   /** What was open when it became too old for any repair; oldest first in each direction. */
   readonly beyondRepair: readonly BeyondRepair[];
   readonly stuck: StuckMemory;
+  readonly identity: Identity;
   readonly startedMs: Readonly<Record<Site, number | null>>;
   /** When a site was last seen unable to answer: samples from around then may be missing, and are not settled yet. */
   readonly doubtMs: number | null;
@@ -85,6 +87,7 @@ export const EMPTY_STATE: SyncState = {
   backfills: [],
   beyondRepair: [],
   stuck: NOTHING_STUCK,
+  identity: NO_IDENTITY,
   startedMs: { primary: null, dr: null },
   doubtMs: null,
   episode: null,

@@ -5,11 +5,13 @@ import {
   BackfillRefusedError,
   directionFrom,
   type SiteObservation,
+  whyElsewhere,
   whyNoBackfill,
   whyUnchangeable,
   withinRetention,
 } from '@vm-sync/core';
 import type { Queue } from 'bullmq';
+import type { DutyStore } from './duty-store.ts';
 import { BACKFILL_OPTIONS } from './queues.ts';
 import type { BackfillOrder, Status } from './schemas.ts';
 import type { Store } from './store.ts';
@@ -18,6 +20,7 @@ import type { Store } from './store.ts';
 interface Desk {
   readonly store: Store;
   readonly checks: Queue;
+  readonly dutyStore: DutyStore;
 }
 
 /** A backfill that was asked for: its id, and its range without what is beyond repair. */
@@ -27,14 +30,18 @@ export interface AskedBackfill extends BackfillRange {
 
 /**
  * Asks the scheduler for a backfill. Throws a `BackfillRefusedError`, and asks for nothing, when by what is known now it
- * could not begin: no direction, the whole range beyond repair, or the same range at work already.
+ * could not begin: no direction, the whole range beyond repair, the same range at work already, or repairs made by the other
+ * site's vm-sync.
  */
 export async function askForBackfill(
-  { store, checks }: Desk,
+  { store, checks, dutyStore }: Desk,
   range: BackfillRange,
   grid: { readonly nowMs: number; readonly stepMs: number },
 ): Promise<AskedBackfill> {
   const [state, status] = await Promise.all([store.loadState(), store.loadStatus()]);
+  const duty = await dutyStore.loadView();
+  const elsewhere = duty && whyElsewhere(duty);
+  if (elsewhere !== undefined) throw new BackfillRefusedError(undefined, elsewhere);
   const known = state ?? { activeSite: 'unknown' as const, backfills: [] };
   const soundRange = async (): Promise<BackfillRange> => {
     if (known.activeSite === 'unknown') return range;
@@ -55,7 +62,7 @@ export async function askForBackfill(
  * there is none of this id or it has ended.
  */
 export async function askToChange(
-  { store, checks }: Desk,
+  { store, checks }: Omit<Desk, 'dutyStore'>,
   id: string,
   change: BackfillChange,
 ): Promise<void> {

@@ -1,5 +1,6 @@
 export * from './backfills.ts';
 export * from './connection.ts';
+export { DutyStore } from './duty-store.ts';
 export { PaceStore } from './pace-store.ts';
 export * from './progress.ts';
 export * from './queues.ts';

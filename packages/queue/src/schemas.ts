@@ -4,10 +4,13 @@ import type {
   BeyondRepair,
   Chunk,
   ChunkRates,
+  DutyView,
   FinishedChunk,
+  Identity,
   SyncState,
   Window,
 } from '@vm-sync/core';
+import { NO_IDENTITY } from '@vm-sync/core';
 import { z } from 'zod';
 
 /** Whole milliseconds since the epoch, within what a date can hold. */
@@ -68,6 +71,18 @@ const attempt: z.ZodType<Attempt> = z.object({
   stuck: z.boolean(),
 });
 
+const perSite = <T extends z.ZodType>(schema: T) =>
+  z.object({ primary: schema.nullable(), dr: schema.nullable() });
+
+const identity: z.ZodType<Identity> = z.object({
+  pair: z.string().min(1).nullable(),
+  markedMs: ms.nullable(),
+  seen: perSite(z.object({ firstMs: ms, lastMs: ms })),
+  series: perSite(z.number().int().min(0)),
+  accepted: z.array(site),
+  refusal: z.string().nullable(),
+});
+
 /** The remembered state, as it stands in Redis and in the state file. What older versions did not know has a default. */
 export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   lastCheckMs: ms.nullable(),
@@ -84,6 +99,7 @@ export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   backfills: z.array(backfill).default([]),
   beyondRepair: z.array(beyondRepair).default([]),
   stuck: z.object({ attempted: z.array(attempt) }).default({ attempted: [] }),
+  identity: identity.default(NO_IDENTITY),
   startedMs: z.object({ primary: ms.nullable(), dr: ms.nullable() }),
   doubtMs: ms.nullable(),
   episode: z
@@ -98,7 +114,7 @@ const direction = z
 
 /** What a `check-gaps` job carries. */
 export const CheckOrder = z.object({
-  cause: z.enum(['schedule', 'start', 'confirm', 'operator']),
+  cause: z.enum(['schedule', 'start', 'confirm', 'operator', 'duty']),
 });
 export type CheckOrder = z.infer<typeof CheckOrder>;
 
@@ -113,6 +129,19 @@ export const BackfillOrder = z.discriminatedUnion('action', [
   z.object({ action: z.enum(['pause', 'resume', 'cancel']), id: z.string().min(1) }),
 ]);
 export type BackfillOrder = z.infer<typeof BackfillOrder>;
+
+/** What an `accept` job carries: a person says that the VM at this site is the right one. */
+export const AcceptOrder = z.object({ site });
+export type AcceptOrder = z.infer<typeof AcceptOrder>;
+
+/** Who repairs, as the scheduler last saw it. */
+export const DutyViewSchema: z.ZodType<DutyView> = z.object({
+  atMs: ms,
+  role: site,
+  stance: z.enum(['watch', 'duty', 'leave']),
+  unable: z.string().nullable(),
+  other: z.object({ seenMs: ms, onDuty: z.boolean(), fresh: z.boolean() }).nullable(),
+});
 
 const flag = z.union([z.boolean(), z.enum(['true', 'on', '1']).transform(() => true)]);
 

@@ -14,6 +14,7 @@ import {
   askToChange,
   BackfillOrder,
   connect,
+  DutyStore,
   loadProgress,
   openQueue,
   type RunRecord,
@@ -25,6 +26,7 @@ let server: RedisServer;
 let client: ReturnType<typeof connect>;
 let checks: Queue;
 let store: Store;
+let dutyStore: DutyStore;
 beforeAll(async () => {
   server = await startRedis();
   client = connect(server.url, 'brief');
@@ -36,6 +38,7 @@ afterAll(async () => {
 beforeEach(async () => {
   await server.flushAll();
   store = new Store(client, () => undefined);
+  dutyStore = new DutyStore(client);
   checks = openQueue('checks', client);
 });
 afterEach(() => checks.close());
@@ -54,7 +57,7 @@ const orders = async () => (await checks.getJobs()).map(({ name, data }) => ({ n
 describe('a wish', () => {
   test('becomes a job that carries the range', async () => {
     await store.saveState(known);
-    const { id } = await askForBackfill({ store, checks }, range, grid);
+    const { id } = await askForBackfill({ store, checks, dutyStore }, range, grid);
     expect(id).toMatch(/^20261124T001000-[0-9a-f]{4}$/);
     expect(await orders()).toEqual([{ name: 'backfill', data: { action: 'start', id, ...range } }]);
     expect(BackfillOrder.parse((await orders())[0]?.data)).toMatchObject({ id });
@@ -66,19 +69,37 @@ describe('a wish', () => {
     ['the same is at work', begun, /backfill b1 of the same range is open already/],
   ])('is refused, and nothing is asked for, when %s', async (_, state, sentence) => {
     if (state) await store.saveState(state);
-    const asked = askForBackfill({ store, checks }, range, grid);
+    const asked = askForBackfill({ store, checks, dutyStore }, range, grid);
     await expect(asked).rejects.toThrow(BackfillRefusedError);
     await expect(asked).rejects.toThrow(sentence);
+    expect(await orders()).toEqual([]);
+  });
+
+  test('is refused where another vm-sync repairs, which is named', async () => {
+    await store.saveState(known);
+    const other = { seenMs: nowMs, onDuty: true, fresh: true };
+    await dutyStore.saveView({
+      atMs: nowMs,
+      role: 'primary',
+      stance: 'watch',
+      unable: null,
+      other,
+    });
+    await expect(askForBackfill({ store, checks, dutyStore }, range, grid)).rejects.toThrow(
+      "this vm-sync (primary's) watches, and dr's repairs: ask for it at dr",
+    );
     expect(await orders()).toEqual([]);
   });
 
   test('is cut at what both sites keep, and refused when nothing of it is left', async () => {
     await store.saveState(known);
     await store.saveStatus(statusWith(2 * dayMs));
-    const { window } = await askForBackfill({ store, checks }, range, grid);
+    const { window } = await askForBackfill({ store, checks, dutyStore }, range, grid);
     expect(window).toEqual(makeWindow(nowMs - dayMs, nowMs - hourMs));
     const old = { ...range, window: makeWindow(nowMs - 9 * dayMs, nowMs - 5 * dayMs) };
-    await expect(askForBackfill({ store, checks }, old, grid)).rejects.toThrow(/beyond repair/);
+    await expect(askForBackfill({ store, checks, dutyStore }, old, grid)).rejects.toThrow(
+      /beyond repair/,
+    );
     expect(await orders()).toHaveLength(1);
   });
 });

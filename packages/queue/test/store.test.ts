@@ -50,6 +50,14 @@ const full: SyncState = {
     'dr-to-primary': null,
   },
   recentRepairs: [{ direction: 'primary-to-dr', window, settledMs: 5 }],
+  identity: {
+    pair: 'p',
+    markedMs: 4,
+    seen: { primary: { firstMs: 1, lastMs: 2 }, dr: null },
+    series: { primary: 7, dr: null },
+    accepted: ['dr'],
+    refusal: 'a stranger',
+  },
   backfills: [
     {
       id: 'b',

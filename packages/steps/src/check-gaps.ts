@@ -1,5 +1,6 @@
 import {
   type ActiveSite,
+  alignDownMs,
   type Backfill,
   beforeCheck,
   type CheckReport,
@@ -12,6 +13,7 @@ import {
   formatWindow,
   type Gap,
   type History,
+  type Identity,
   intersect,
   lengthMs,
   lookBackWindows,
@@ -19,6 +21,7 @@ import {
   makeWindow,
   mergeWindows,
   narrowScope,
+  noteSeries,
   otherSite,
   PLAN_LIMITS,
   type PlanLimits,
@@ -34,10 +37,12 @@ import {
   subtractWindows,
   VmSyncError,
   type Window,
+  whyShrunken,
 } from '@vm-sync/core';
 import type { Measure } from './compare-slice.ts';
 import { BUCKETS_PER_SLICE, type Comparison, compareWindows } from './compare-windows.ts';
 import { Findings } from './findings.ts';
+import { IdentityError, identify } from './identify.ts';
 import type { Pair, SiteDatabase } from './ports.ts';
 import { seekGaps } from './seek-gaps.ts';
 import { surveyHistory } from './survey-history.ts';
@@ -60,6 +65,10 @@ export interface CheckContext {
   readonly sites: Readonly<Record<Site, SiteDatabase>>;
   readonly resolveActive: () => Promise<ActiveSite>;
   readonly now: () => number;
+  /** A name for a pair of VMs that has none; only who gives it marks them (the scheduler). */
+  readonly newPair?: () => string;
+  /** Told when each URL is known to lead to the right VM, before anything is compared. */
+  readonly identified?: (direction: Direction, identity: Identity) => Promise<void>;
   /** What earlier runs in this direction have left behind. */
   readonly setAside: (direction: Direction) => Promise<SetAside>;
   /** Given every plan as soon as it is made: repairs begin while the rest of the check goes on. */
@@ -112,7 +121,7 @@ export interface CheckResult {
 /**
  * One check: observes both sites and the direction, looks for gaps in everything that is due and plans their repair,
  * proves what has none, looks again (by counts) at the last query window, goes on with the backfills, and surveys a piece
- * of older history. Writes nothing; whatever cannot be found out makes the report `unknown`, with the reason.
+ * of older history. Writes nothing but markers; whatever cannot be found out makes the report `unknown`, with the reason.
  */
 export async function checkGaps(
   context: CheckContext,
@@ -127,9 +136,11 @@ export async function checkGaps(
   ]);
   const sites = { primary, dr };
   const seen = () => ({ atMs: startedMs, tookMs: context.now() - startedMs, active, sites });
+  let known = state;
+  const events: SyncEvent[] = [];
   const unknown = (reason: string, siteFailed: boolean): CheckResult => ({
-    state,
-    events: [],
+    state: known,
+    events,
     report: { ...seen(), outcome: 'unknown', reason, siteFailed },
     plans: [],
   });
@@ -137,15 +148,36 @@ export async function checkGaps(
   const reason = whyNotComparable(active, sites, settings.role);
   if (reason !== undefined) return unknown(reason, !primary.healthy || !dr.healthy);
   try {
-    const known = [primary, dr].flatMap((one) => (one.healthy ? [one.observation] : []));
-    const plan = await compare(context, settings, state, active.site as Site, known, startedMs);
-    return { ...plan, report: { ...seen(), ...plan.report } };
+    const observed = [primary, dr].flatMap((one) => (one.healthy ? [one.observation] : []));
+    const source = active.site as Site;
+    const direction = directionFrom(source);
+    const { scope } = settings;
+    const who = await identify(context, direction, scope, state.identity, startedMs);
+    known = { ...state, identity: who.identity };
+    events.push(...who.events);
+    // After a refusal nothing is written before a whole comparison has found nothing wrong.
+    const refusedBefore = state.identity.refusal !== null;
+    if (!refusedBefore) await context.identified?.(direction, who.identity);
+    const plan = await compare(context, settings, known, source, observed, startedMs);
+    if (refusedBefore) await context.identified?.(direction, who.identity);
+    return { ...plan, events: [...events, ...plan.events], report: { ...seen(), ...plan.report } };
   } catch (error) {
     // A check that is called off has found out nothing at all, not even that it could not.
     if (context.signal?.aborted) throw error;
+    if (error instanceof IdentityError) {
+      const refusal = error.message;
+      if (withoutNumbers(state.identity.refusal ?? '') !== withoutNumbers(refusal)) {
+        events.push({ kind: 'identity-doubted', reason: refusal });
+      }
+      known = { ...known, identity: { ...known.identity, refusal } };
+      return unknown(refusal, false);
+    }
     return unknown(errorText(error), true);
   }
 }
+
+/** The same sentence about other numbers is no news. */
+const withoutNumbers = (reason: string): string => reason.replaceAll(/\d+/g, '#');
 
 async function view(site: SiteDatabase, signal: AbortSignal | undefined): Promise<SiteView> {
   try {
@@ -206,6 +238,7 @@ async function compare(
     deadlineMs: context.now() + settings.proveMs,
     // Repairs come first; but where every check finds new gaps, the rest must be proven all the same.
     proveBesideRepairs: before.gapsDetected > 0,
+    lastFromMs: alignDownMs(horizonMs - queryWindowMs, stepMs),
   });
 
   const mark = state.marks[directionKey(direction)] as Mark;
@@ -220,9 +253,12 @@ async function compare(
     subtractWindows(due, found.forward().proven),
   );
   const history = await look.survey(found, settings.surveyMs);
+  look.assertNotShrunken(found);
   const clean = found.isClean();
+  const series = found.seriesAtOnce();
+  const settled = clean && setAside.reasons.length === 0 && series !== undefined;
   return {
-    state,
+    state: settled ? { ...state, identity: noteSeries(state.identity, series) } : state,
     events,
     plans: look.plans,
     report: {
@@ -258,6 +294,7 @@ class Look {
   readonly #edgeMs: number;
   readonly #deadlineMs: number;
   readonly #proveBesideRepairs: boolean;
+  readonly #lastFromMs: number;
 
   constructor(
     context: CheckContext,
@@ -268,6 +305,8 @@ class Look {
       readonly edgeMs: number;
       readonly deadlineMs: number;
       readonly proveBesideRepairs: boolean;
+      /** Where the last query window begins, on the grid. */
+      readonly lastFromMs: number;
     },
   ) {
     this.#context = context;
@@ -277,6 +316,7 @@ class Look {
     this.#edgeMs = bounds.edgeMs;
     this.#deadlineMs = bounds.deadlineMs;
     this.#proveBesideRepairs = bounds.proveBesideRepairs;
+    this.#lastFromMs = bounds.lastFromMs;
   }
 
   async regular(due: readonly Window[], lookBack: readonly Window[]): Promise<Findings> {
@@ -284,8 +324,21 @@ class Look {
     for await (const slice of compareWindows(this.#comparison, lookBack, 'counts')) {
       found.add(slice.window, slice.parts, 'counts');
     }
+    await this.#countSeries(due, found);
     await this.#seekAndProve(this.#comparison, due, found, null);
     return found;
+  }
+
+  /** Where all of the last query window is due, its series are counted before any of it is repaired. */
+  async #countSeries(due: readonly Window[], found: Findings): Promise<void> {
+    if (found.seriesAtOnce() === undefined) {
+      const last = makeWindow(this.#lastFromMs, Number.MAX_SAFE_INTEGER);
+      const windows = due.flatMap((window) => intersect(window, last) ?? []);
+      for await (const slice of compareWindows(this.#comparison, windows, 'counts')) {
+        found.countSeries(slice.parts);
+      }
+    }
+    this.assertNotShrunken(found);
   }
 
   /** Looks at open backfills, without what is due anyway: no sample is in two plans. */
@@ -325,6 +378,15 @@ class Look {
     const suspect = onGrid(seen.suspect, measure.stepMs, this.#edgeMs);
     await this.#seekAndProve(this.#comparison, suspect, found, null);
     return seen.history;
+  }
+
+  /** An emptied source must not pass for one that has nothing more to give. */
+  assertNotShrunken(found: Findings): void {
+    const series = found.seriesAtOnce();
+    if (series === undefined) return;
+    const { source } = this.#comparison.pair.direction;
+    const why = whyShrunken(this.#state.identity, source, series);
+    if (why !== undefined) throw new IdentityError(why);
   }
 
   #findings(): Findings {

@@ -26,6 +26,7 @@ export class Findings {
   readonly #covered: (gap: Gap) => boolean;
   readonly #slices: SliceResult[] = [];
   #gaps = 0;
+  #seriesAtOnce: number | undefined;
   readonly #exact: Window[] = [];
   readonly #damaged: Window[] = [];
   readonly #damagedBackward: Window[] = [];
@@ -61,6 +62,14 @@ export class Findings {
     }
     // Slices are of the same series at other times: the most that were seen at once.
     this.tallied = { ...this.tallied, series: Math.max(this.tallied.series, series) };
+    // What is sought comes in parts of slices.
+    if (look !== 'sought') this.countSeries(parts);
+  }
+
+  /** The parts of one slice, all of them, for their series only. */
+  countSeries(parts: readonly SliceResult[]): void {
+    const series = parts.reduce((sum, part) => sum + sourceSeries(part), 0);
+    this.#seriesAtOnce = Math.max(this.#seriesAtOnce ?? 0, series);
   }
 
   /** How many gaps of a part are the older ends of gaps that have been counted: slices come newest first. */
@@ -89,6 +98,11 @@ export class Findings {
     return this.tallied.gaps === 0;
   }
 
+  /** The most series of the source in one slice; undefined where no whole slice was looked at. */
+  seriesAtOnce(): number | undefined {
+    return this.#seriesAtOnce;
+  }
+
   isFull(): boolean {
     return this.#gaps >= GAPS_MOST;
   }
@@ -102,6 +116,13 @@ export class Findings {
     const damaged = mergeWindows(this.#damagedBackward);
     return { proven: subtractWindows(this.#exact, damaged), damaged };
   }
+}
+
+/** Where all counts agree, names are not counted: every series is one of both sites. */
+function sourceSeries({ tallied, names }: SliceResult): number {
+  if (tallied.sourceSamples === 0) return 0;
+  if (names.size === 0) return tallied.series;
+  return [...names.values()].reduce((sum, { series }) => sum + series, 0);
 }
 
 const onlyGaps = (tallied: Tallied): Tallied => ({

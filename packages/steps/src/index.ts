@@ -7,5 +7,6 @@ export {
   type Plan,
   type SetAside,
 } from './check-gaps.ts';
+export { type IdentifyContext, IdentityError, identify } from './identify.ts';
 export type * from './ports.ts';
 export { type ChunkContext, type ChunkOutcome, repairChunk, ShortError } from './repair-chunk.ts';

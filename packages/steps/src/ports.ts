@@ -1,4 +1,12 @@
-import type { Direction, Labels, Site, SiteObservation, Window } from '@vm-sync/core';
+import type {
+  Direction,
+  Labels,
+  Marker,
+  OwnSamples,
+  Site,
+  SiteObservation,
+  Window,
+} from '@vm-sync/core';
 
 /** The counts of one series, a number for each bucket of the window. */
 export interface SeriesTally {
@@ -42,6 +50,9 @@ export interface SiteDatabase {
   readonly site: Site;
   readonly url: string;
   observe(signal?: AbortSignal): Promise<SiteObservation>;
+  /** What vm-syncs have written about themselves. */
+  own(signal?: AbortSignal): Promise<OwnSamples>;
+  writeMarker(marker: Marker, signal?: AbortSignal): Promise<void>;
   /** In the server's own order, which is the same on both sites (or nearly so). */
   tally(request: TallyRequest): AsyncIterable<SeriesTally>;
   prints(request: TallyRequest & { readonly slotMs: number }): AsyncIterable<SeriesPrint>;

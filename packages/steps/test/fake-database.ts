@@ -1,7 +1,9 @@
 import {
   type Labels,
+  type Marker,
   meets,
   missingTimestamps,
+  type OwnSamples,
   parseSelectors,
   type Site,
   type SiteObservation,
@@ -30,6 +32,8 @@ export class FakeDatabase implements SiteDatabase {
   readonly url: string;
   readonly dedupMs: number;
   startedMs = 1;
+  /** The newest marker of each label set. */
+  markers: Marker[] = [];
   /** Every stored timestamp, also those that deduplication hides. */
   readonly #series = new Map<string, { labels: Labels; timestamps: number[] }>();
   readonly #mostSeries: number;
@@ -66,6 +70,17 @@ export class FakeDatabase implements SiteDatabase {
     };
   }
 
+  async own(): Promise<OwnSamples> {
+    return { markers: this.markers, heartbeats: [] };
+  }
+
+  async writeMarker(marker: Marker): Promise<void> {
+    const others = this.markers.filter(
+      ({ site, pair }) => site !== marker.site || pair !== marker.pair,
+    );
+    this.markers = [...others, marker];
+  }
+
   async *tally(request: TallyRequest): AsyncIterable<SeriesTally> {
     const buckets = (request.window.toMs - request.window.fromMs) / request.stepMs;
     for (const { labels, timestamps } of this.#selected([request.selector], request)) {
@@ -100,8 +115,11 @@ export class FakeDatabase implements SiteDatabase {
     }
   }
 
-  async labelValues(label: string): Promise<string[]> {
-    const all = [...this.#series.values()].flatMap(({ labels }) => labels[label] ?? []);
+  async labelValues(label: string, { window }: Omit<TallyRequest, 'stepMs'>): Promise<string[]> {
+    const seen = [...this.#series.values()].filter(({ timestamps }) =>
+      timestamps.some((at) => at > window.fromMs && at <= window.toMs),
+    );
+    const all = seen.flatMap(({ labels }) => labels[label] ?? []);
     return [...new Set(all)];
   }
 

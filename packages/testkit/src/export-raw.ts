@@ -2,7 +2,7 @@ import { type Access, open } from './http.ts';
 import { type Series, seriesKey } from './series.ts';
 
 export type RawExport = Access & {
-  /** Selectors; every series when absent. */
+  /** Selectors; every series when absent, but for vm-sync's own. */
   match?: readonly string[];
   /** First and last timestamp in milliseconds, both inclusive. */
   fromMs?: number;
@@ -13,8 +13,8 @@ export type RawExport = Access & {
 /** What a server holds: series by `seriesKey`, samples in order of time, duplicates kept, stale markers as NaN. */
 export type RawSamples = Map<string, Series>;
 
-// A selector of "any name" does not find series without a name.
-const everySeries = ['{__name__!=""}', '{__name__=""}'];
+// A selector of "any name" does not find series without a name. What vm-sync writes about itself is no data.
+const everySeries = ['{__name__!="",__name__!~"vmsync_.+"}', '{__name__=""}'];
 const twoDaysMs = 2 * 86_400_000; // as far ahead as the database accepts samples
 
 /** Reads every sample of a window through the export API. A line that is not whole throws. */

@@ -10,7 +10,7 @@ import {
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import { type Fault, type FaultRules, faultRules, keepShareOf } from './faults.ts';
+import { type Fault, type FaultRules, faultRules, isOwn, keepShareOf } from './faults.ts';
 import { close, listen } from './loopback.ts';
 
 export type ProxiedRequest = {
@@ -25,8 +25,10 @@ export type ProxiedRequest = {
 
 export type FaultProxy = {
   readonly url: string;
-  /** Every request, in order of arrival. */
+  /** Every request, in order of arrival, but for those of vm-sync's own series. */
   readonly requests: ProxiedRequest[];
+  /** Those of vm-sync's own series. */
+  readonly ownRequests: ProxiedRequest[];
   /** The faults from now on; null for none. Delays add up, of the others the first that fits acts. */
   setFault(fault: Fault | readonly Fault[] | null): void;
   stop(): Promise<void>;
@@ -35,11 +37,12 @@ export type FaultProxy = {
 /** An HTTP proxy in front of `target` (a base URL) that can go wrong in chosen ways. Bodies are streamed. */
 export async function startFaultProxy({ target }: { target: string }): Promise<FaultProxy> {
   const requests: ProxiedRequest[] = [];
+  const ownRequests: ProxiedRequest[] = [];
   let rules: FaultRules = faultRules([]);
   const server = createServer(async (request, response) => {
     const { method = '', url = '' } = request;
     const record = { method, path: url, status: 0, bytes: 0 };
-    requests.push(record);
+    (isOwn(url) ? ownRequests : requests).push(record);
     try {
       await serve(target, request, response, record, rules(request));
     } catch {
@@ -50,6 +53,7 @@ export async function startFaultProxy({ target }: { target: string }): Promise<F
   return {
     url,
     requests,
+    ownRequests,
     setFault: (fault) => {
       rules = faultRules(fault === null ? [] : [fault].flat());
     },

@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Which requests a fault hits: all, or those that fit every given point. */
+/** Requests for the series in which vm-sync writes about itself: markers and heartbeats. */
+export const isOwn = (url: string): boolean => /[?&]own=vmsync(?:&|$)/.test(url);
+
+/** Which requests a fault hits: all, or those that fit every given point. A path is one of data: own series are not hit by it. */
 export type FaultMatch = {
   /** The end of the path (without the query), or a pattern for the path. */
   path?: string | RegExp;
@@ -39,6 +42,7 @@ function fits({ path, method }: FaultMatch, request: IncomingMessage): boolean {
   const pathname = (request.url ?? '').split('?', 1)[0] ?? '';
   if (method !== undefined && method !== request.method) return false;
   if (path === undefined) return true;
+  if (isOwn(request.url ?? '')) return false;
   return typeof path === 'string' ? pathname.endsWith(path) : path.test(pathname);
 }
 

@@ -1,8 +1,16 @@
-import { type SiteLoad, type SiteObservation, VmSyncError } from '@vm-sync/core';
+import {
+  type Heartbeat,
+  type Marker,
+  type OwnSamples,
+  type SiteLoad,
+  type SiteObservation,
+  VmSyncError,
+} from '@vm-sync/core';
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import { labelNames, labelValues } from './labels.ts';
 import { LoadProbe } from './load.ts';
 import { observe, readMetrics } from './observe.ts';
+import { readOwn, writeHeartbeat, writeMarker } from './own-series.ts';
 import { type PrintsRequest, prints } from './prints.ts';
 import { counts, type SelectionRequest, type TallyRequest, tally, totalSamples } from './query.ts';
 import type { SeriesPrint, SeriesTally } from './series.ts';
@@ -13,6 +21,7 @@ export class VictoriaMetrics {
   readonly endpoint: Endpoint;
   readonly #load: LoadProbe;
   #canFlush = true;
+  #retentionMs: number | undefined;
 
   constructor(options: EndpointOptions) {
     this.endpoint = new Endpoint(options);
@@ -28,8 +37,23 @@ export class VictoriaMetrics {
     return this.endpoint.url;
   }
 
-  observe(signal?: AbortSignal): Promise<SiteObservation> {
-    return observe(this.endpoint, signal);
+  async observe(signal?: AbortSignal): Promise<SiteObservation> {
+    const seen = await observe(this.endpoint, signal);
+    this.#retentionMs = seen.retentionMs;
+    return seen;
+  }
+
+  /** What vm-syncs have written about themselves: markers and heartbeats. */
+  own(signal?: AbortSignal): Promise<OwnSamples> {
+    return readOwn(this.endpoint, this.#retentionMs, signal);
+  }
+
+  writeMarker(marker: Marker, signal?: AbortSignal): Promise<void> {
+    return writeMarker(this.endpoint, marker, signal);
+  }
+
+  writeHeartbeat(beat: Heartbeat, signal?: AbortSignal): Promise<void> {
+    return writeHeartbeat(this.endpoint, beat, signal);
   }
 
   /** How loaded the site is now; throws when it does not answer a small query within seconds. */

@@ -36,8 +36,8 @@ export const backfill = (config: Config, options: Options): Promise<ExitCode> =>
       else print(describeForecast(forecast));
       return forecast.samples > 0 ? EXIT.found : EXIT.fine;
     }
-    return withRedis(config, async ({ checks, store }) => {
-      const asked = await askForBackfill({ store, checks }, range, grid);
+    return withRedis(config, async ({ checks, dutyStore, store }) => {
+      const asked = await askForBackfill({ store, checks, dutyStore }, range, grid);
       if (options.json) printJson(asked);
       else {
         const what = [formatWindow(asked.window), ...asked.match].join(' ');

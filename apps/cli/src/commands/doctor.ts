@@ -1,10 +1,18 @@
-import { errorText, formatDuration, SITES, type Site, type SiteObservation } from '@vm-sync/core';
+import {
+  dutyText,
+  errorText,
+  formatDuration,
+  SITES,
+  type Site,
+  type SiteObservation,
+} from '@vm-sync/core';
 import { type Config, resolveActiveSite } from '@vm-sync/runtime';
 import { openDatabases } from '@vm-sync/victoria-metrics';
+import { judgeMarkers } from '../judge-markers.ts';
 import { EXIT, type ExitCode, print, printJson } from '../output.ts';
 import { withRedis } from '../redis.ts';
 
-interface Finding {
+export interface Finding {
   readonly what: string;
   readonly verdict: 'fine' | 'advice' | 'fault';
   readonly text: string;
@@ -25,11 +33,14 @@ export async function doctor(config: Config, { json }: { json?: boolean }): Prom
       findings.push({ what: site, verdict: 'fault', text: errorText(error) });
     }
   }
+  const identity =
+    observations.length === SITES.length ? await judgeMarkers(config, databases) : [];
   await Promise.all([databases.primary.close(), databases.dr.close()]);
   findings.push(
+    ...identity,
     ...judgePair(config, observations),
     await judgeDns(config),
-    await judgeRedis(config),
+    ...(await judgeRedis(config)),
   );
   if (json) printJson(findings);
   else for (const { what, verdict, text } of findings) print(`${MARK[verdict]} ${what}: ${text}`);
@@ -102,32 +113,30 @@ async function judgeDns(config: Config): Promise<Finding> {
   };
 }
 
-async function judgeRedis(config: Config): Promise<Finding> {
+async function judgeRedis(config: Config): Promise<Finding[]> {
   const what = 'Redis';
   try {
-    return await withRedis(config, async ({ checks }): Promise<Finding> => {
+    return await withRedis(config, async ({ checks, dutyStore }): Promise<Finding[]> => {
+      const view = await dutyStore.loadView();
+      const duty: Finding[] = view
+        ? [{ what: 'duty', verdict: 'fine', text: dutyText(view, Date.now()) }]
+        : [];
       const client = await checks.getBackend().client;
       const info = String(await (client as unknown as { info(): Promise<string> }).info());
       const of = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '?';
       const policy = of('maxmemory_policy');
       const version = of('redis_version');
       if (policy !== 'noeviction') {
-        return {
-          what,
-          verdict: 'fault',
-          text: `maxmemory-policy is ${policy}: set noeviction, or jobs may vanish`,
-        };
+        const text = `maxmemory-policy is ${policy}: set noeviction, or jobs may vanish`;
+        return [{ what, verdict: 'fault', text }, ...duty];
       }
       if (of('aof_enabled') !== '1') {
-        return {
-          what,
-          verdict: 'advice',
-          text: `${version}, without append-only file: work in progress is lost when it restarts (nothing else is)`,
-        };
+        const text = `${version}, without append-only file: work in progress is lost when it restarts (nothing else is)`;
+        return [{ what, verdict: 'advice', text }, ...duty];
       }
-      return { what, verdict: 'fine', text: `${version}, append-only, noeviction` };
+      return [{ what, verdict: 'fine', text: `${version}, append-only, noeviction` }, ...duty];
     });
   } catch (error) {
-    return { what, verdict: 'fault', text: errorText(error) };
+    return [{ what, verdict: 'fault', text: errorText(error) }];
   }
 }

@@ -1,14 +1,17 @@
 import {
   type BeyondRepair,
   beyondReasonText,
+  type DutyView,
   directionFrom,
   directionKey,
   directionOf,
+  dutyText,
   formatDirection,
   formatDuration,
   formatProgress,
   formatShare,
   formatWindow,
+  identityText,
   isUnfinished,
   type ShownPace,
   SITES,
@@ -24,10 +27,11 @@ import { withRedis } from '../redis.ts';
 
 /** What the last check saw. */
 export const status = (config: Config, { json }: { json?: boolean }): Promise<ExitCode> =>
-  withRedis(config, async ({ store, paces, repairs }) => {
+  withRedis(config, async ({ store, paces, dutyStore, repairs }) => {
     const seen = await store.loadStatus();
     const verdict = readiness(seen, undefined, Date.now());
     const paused = await repairs.isPaused();
+    const duty = await dutyStore.loadView();
     const progress = await loadProgress(store, await store.loadState(), Date.now());
     const pace = shownPace(await paces.current(config.paceLimits));
     if (json) {
@@ -39,23 +43,29 @@ export const status = (config: Config, { json }: { json?: boolean }): Promise<Ex
         reasons: verdict.reasons,
         paused,
         pace,
+        duty: duty ?? null,
         ...progress,
       });
     } else
       print(
         seen
-          ? describe(seen, verdict, paused, pace, progress)
+          ? describe(seen, verdict, { paused, pace, duty }, progress)
           : 'UNKNOWN: no check has been made yet; is the scheduler running?',
       );
     if (!verdict.known) return EXIT.unknown;
     return verdict.ready ? EXIT.fine : EXIT.found;
   });
 
+interface Repairs {
+  readonly paused: boolean;
+  readonly pace: ShownPace;
+  readonly duty: DutyView | undefined;
+}
+
 function describe(
   seen: Status,
   verdict: ReturnType<typeof readiness>,
-  paused: boolean,
-  pace: ShownPace,
+  { paused, pace, duty }: Repairs,
   progress: AllProgress,
 ): string {
   const { state } = seen;
@@ -82,7 +92,9 @@ function describe(
   for (const site of SITES) {
     const view = seen.sites[site];
     if (view) rows.push([site, view.healthy ? `healthy, ${view.observation.url}` : view.reason]);
+    rows.push([`${site} is`, identityText(state.identity, site)]);
   }
+  if (duty) rows.push(['this vm-sync', `${duty.role}'s, ${dutyText(duty, Date.now())}`]);
   rows.push(...progressRows(progress));
   rows.push(...beyondRows(state.beyondRepair), ...stuckRows(state.stuck));
   if (paused) rows.push(['repairs', 'paused']);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SITES, type Site } from '@vm-sync/core';
+import { otherSite, SITES, type Site } from '@vm-sync/core';
 import { ChunkOrder, ChunkResult, openQueue } from '@vm-sync/queue';
 import {
   type DnsServer,
@@ -81,6 +81,12 @@ export type SiteStack = {
   readonly proxy: FaultProxy;
 };
 
+/** A vm-sync of the same two databases with its own role, Redis, state file and port. */
+export type SecondVmSync = Pick<
+  Stack,
+  'chunks' | 'env' | 'redis' | 'run' | 'spawn' | 'state' | 'stateFile' | 'untilReady' | 'untilState'
+>;
+
 export type Stack = AsyncDisposable & {
   readonly primary: SiteStack;
   readonly dr: SiteStack;
@@ -93,6 +99,8 @@ export type Stack = AsyncDisposable & {
   readonly stateFile: string;
   readonly dashboardUrl: string;
   readonly processes: readonly VmSyncProcess[];
+  /** The other site's vm-sync; none of its processes runs yet. */
+  second(env?: Env): Promise<SecondVmSync>;
   /** Starts a real process; it has not begun its work when this returns. */
   spawn(name: ProcessName, env?: Env): VmSyncProcess;
   /** Runs a command to its end. */
@@ -152,10 +160,13 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
   const folder = temporaryFolder('stack');
   const stateFile = join(folder, 'vm-sync-state.json');
   const port = await freePort();
+  const sitesEnv = (own: Site): Env => ({
+    ROLE: own,
+    ...siteEnv('LOCAL', sites[own]),
+    ...siteEnv('REMOTE', sites[otherSite(own)]),
+  });
   const env: Env = {
-    ROLE: role,
-    ...siteEnv('LOCAL', sites[role]),
-    ...siteEnv('REMOTE', sites[role === 'primary' ? 'dr' : 'primary']),
+    ...sitesEnv(role),
     ...(dns
       ? {
           DNS_RECORD: record,
@@ -180,29 +191,72 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
   const oracles: Oracle[] = [];
   const story = () => storyOf(processes);
   const state = () => readState(stateFile);
+  const second: Stack['second'] = async (more) => {
+    const own = ended(ends, await startRedis({ appendonly: options.appendonly ?? false }));
+    const file = join(temporaryFolder('stack'), 'vm-sync-state.json');
+    const itsEnv: Env = {
+      ...env,
+      ...sitesEnv(otherSite(role)),
+      REDIS_URL: own.url,
+      STATE_FILE: file,
+      DASHBOARD_PORT: String(await freePort()),
+      ...more,
+    };
+    const itsState = () => readState(file);
+    const until = untilStateOf(itsState);
+    return {
+      env: itsEnv,
+      redis: own,
+      stateFile: file,
+      spawn: spawnWith(itsEnv),
+      run: runWith(itsEnv),
+      state: itsState,
+      untilState: until,
+      untilReady: readyBy(until),
+      chunks: () => chunkJobs(own.url),
+    };
+  };
+  const spawnWith =
+    (its: Env): Stack['spawn'] =>
+    (name, more) => {
+      const process = ends.use(spawnVmSync(name, folder, { ...its, ...more }));
+      processes.push(process);
+      return process;
+    };
+  const runWith =
+    (its: Env): Stack['run'] =>
+    (command, args = [], more = {}) =>
+      runVmSync([command, ...args], folder, { ...its, ...more });
   const exportSite = (site: Site, toMs?: number, fromMs?: number) =>
     sites[site].vm.export({
       ...(toMs === undefined ? {} : { toMs }),
       ...(fromMs === undefined ? {} : { fromMs }),
     });
-  const untilState: Stack['untilState'] = async (what, fits, patience) => {
-    const look = async () => {
-      const lie = oracles.flatMap(({ lies }) => lies)[0];
-      if (lie !== undefined) return { lie };
-      const seen = await state();
-      if (!seen || !fits(seen)) throw new Error(briefly(seen));
-      return { seen };
+  const untilStateOf =
+    (read: Stack['state']): Stack['untilState'] =>
+    async (what, fits, patience) => {
+      const look = async () => {
+        const lie = oracles.flatMap(({ lies }) => lies)[0];
+        if (lie !== undefined) return { lie };
+        const seen = await read();
+        if (!seen || !fits(seen)) throw new Error(briefly(seen));
+        return { seen };
+      };
+      const found = await until(what, look, {
+        deadlineMs: patienceMs,
+        everyMs: 50,
+        ...patience,
+      }).catch((error: Error) => {
+        throw new Error(`${error.message}\n${story()}`);
+      });
+      if (found.lie !== undefined) throw new Error(`false READY: ${found.lie}\n${story()}`);
+      return found.seen;
     };
-    const found = await until(what, look, {
-      deadlineMs: patienceMs,
-      everyMs: 50,
-      ...patience,
-    }).catch((error: Error) => {
-      throw new Error(`${error.message}\n${story()}`);
-    });
-    if (found.lie !== undefined) throw new Error(`false READY: ${found.lie}\n${story()}`);
-    return found.seen;
-  };
+  const untilState = untilStateOf(state);
+  const readyBy =
+    (until: Stack['untilState']): Stack['untilReady'] =>
+    (patience) =>
+      until('FAILBACK READY', ({ failback_ready: ready }) => ready, patience);
   return {
     primary,
     dr,
@@ -218,13 +272,9 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
     stateFile,
     dashboardUrl: `http://127.0.0.1:${port}`,
     processes,
-    spawn(name, more) {
-      const process = ends.use(spawnVmSync(name, folder, { ...env, ...more }));
-      processes.push(process);
-      return process;
-    },
-    run: (command, args = [], more = {}) =>
-      runVmSync([command, ...args], folder, { ...env, ...more }),
+    second,
+    spawn: spawnWith(env),
+    run: runWith(env),
     state,
     async rewriteState(change) {
       const known = await state();
@@ -233,8 +283,7 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
       await redis.flushAll(); // the newer of two states counts, and Redis holds the other
     },
     untilState,
-    untilReady: (patience) =>
-      untilState('FAILBACK READY', ({ failback_ready: ready }) => ready, patience),
+    untilReady: readyBy(untilState),
     watchReady(mustNotBeReady = () => undefined) {
       const grid = {
         settleMs: Number(env['SETTLE_SECONDS']) * 1000,

@@ -23,7 +23,7 @@ export const startBackfill = (context: Context): Handler => {
   const dryRun = oneAtATime(context.forecast);
   return ({ body }) =>
     refusing(async () => {
-      const { config, log, store, queues } = context;
+      const { config, dutyStore, log, store, queues } = context;
       const wish = BackfillRequest.safeParse(body ?? {});
       if (!wish.success) {
         return refusal(
@@ -34,7 +34,7 @@ export const startBackfill = (context: Context): Handler => {
       const grid = { nowMs: Date.now(), settleMs: config.settleMs, stepMs: config.queryStepMs };
       const range = readBackfillWish(wish.data, grid);
       if (wish.data.dryRun) return await dryRun(range);
-      const asked = await askForBackfill({ store, checks: queues.checks }, range, grid);
+      const asked = await askForBackfill({ store, checks: queues.checks, dutyStore }, range, grid);
       log.info({ who: operator(config), backfillId: asked.id }, 'backfill asked for');
       return { status: 202, body: asked };
     });

@@ -1,8 +1,10 @@
 import {
   type Direction,
   type DirectionKey,
+  dutyText,
   formatDirection,
   formatDuration,
+  identityText,
   type Mark,
   SITES,
   type Site,
@@ -24,8 +26,9 @@ export function directionSection({ status }: Overview): Html {
   );
 }
 
-export function sitesSection({ status }: Overview): Html {
-  const rows = SITES.map((site) => [site, siteHealth(status, site)] as const);
+export function sitesSection({ status, duty, nowMs }: Overview): Html {
+  const rows: (readonly [string, Part])[] = SITES.map((site) => [site, siteHealth(status, site)]);
+  if (duty) rows.push([`${duty.role}'s vm-sync`, dutyText(duty, nowMs)]);
   return card('Sites', facts(rows));
 }
 
@@ -36,7 +39,7 @@ function siteHealth(status: Status | undefined, site: Site): Part {
   if (!view.healthy) return [badge('bad', 'down'), here, detail(view.url), detail(view.reason)];
   const { url, readOnly } = view.observation;
   const state = readOnly ? badge('bad', 'read-only') : badge('good', 'up');
-  return [state, here, detail(url)];
+  return [state, here, detail(url), detail(identityText(status.state.identity, site))];
 }
 
 export function throughSection({ status, nowMs }: Overview): Html {
