@@ -11,6 +11,7 @@ import {
   type VmVersion,
 } from '@vm-sync/testkit';
 
+/** Everything but what vm-sync writes about itself, as the yardsticks name it. */
 export const EVERYTHING = '{__name__!="",__name__!~"vmsync_.+"}';
 
 /** A stretch of time as people say it, both ends in milliseconds. */
