@@ -14,6 +14,7 @@ test('status, runs and a run as JSON; what is unknown is a JSON 404', async () =
       stopped: false,
       reason: expect.stringContaining('is the scheduler running?'),
     },
+    duty: null,
     runs: [],
     backfills: [],
   });

@@ -39,7 +39,8 @@ test.each(vmVersions)('markers and heartbeats are read back (%s)', async (versio
     atMs: nowMs + 9 * minute + 2,
   });
   // The raw export of the tests does not see them.
-  expect((await vm.export({ fromMs: nowMs - hour })).size).toBe(0);
+  const around = { fromMs: nowMs - hour, toMs: nowMs + hour };
+  expect((await vm.export(around)).size).toBe(0);
 
   await vm.kill();
   expect((await errorOf(database.own())).message).toMatch(/^VM query error: primary/);
