@@ -66,8 +66,8 @@ const SUM_TOLERANCE = 1e-10;
 /** True when the sums of a bucket's values are so different that its samples have to be looked at. */
 export function sumsDiffer(a: number, b: number): boolean {
   if (Object.is(a, b) || a === b) return false;
-  const difference = Math.abs(a - b);
-  return !(difference <= SUM_TOLERANCE * Math.max(Math.abs(a), Math.abs(b)));
+  if (!Number.isFinite(a) || !Number.isFinite(b)) return true;
+  return Math.abs(a - b) > SUM_TOLERANCE * Math.max(Math.abs(a), Math.abs(b));
 }
 
 const DAY_MS = 86_400_000;
