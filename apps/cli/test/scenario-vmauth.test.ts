@@ -61,7 +61,11 @@ test.concurrent.each<VmVersion>(['oldest', 'newest'])(
     let back = false;
     stack.watchReady(() => !back && 'the source is down');
     const up = stack.spawn('up');
-    await until('the import to begin', () => imports().length > 0, { everyMs: 10 });
+    // Where a flush is not allowed, it takes a while until this vm-sync knows that no other one repairs.
+    await until('the import to begin', () => imports().length > 0, {
+      deadlineMs: 120_000,
+      everyMs: 10,
+    });
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     await stack.primary.vm.kill();
     proxy.setFault(null);
