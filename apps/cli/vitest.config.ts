@@ -11,7 +11,7 @@ export default mergeConfig(shared, {
     retry: { count: 1, condition: /^waited [\d.]+ s for|^Test timed out|Address already in use/ },
     // Whole stacks of real processes, which mostly wait: many at a time, when the other projects are done.
     maxConcurrency: 4,
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { groupOrder: 1 },
   },
 });

@@ -186,7 +186,12 @@ test.concurrent.each(['oldest', 'newest'] as const)(
     });
     const said = `the sites hold different values for ${conflicts} samples of 2 series, such as {`;
     const told = () => lines.filter(({ msg }) => msg.startsWith('Values differ: '));
-    expect(told().map(({ msg }) => msg)).toEqual([expect.stringContaining(said)]);
+    // Told when the first of them are seen: a busy machine may not compare everything in one check.
+    expect(told().map(({ msg }) => msg)).toEqual([
+      expect.stringMatching(
+        /the sites hold different values for \d+ samples? of [12] series, such as \{/,
+      ),
+    ]);
     expect((await stack.run('status')).stdout).toContain(said);
     expect((await stack.run('check', [], noRedis)).stdout).toContain(said);
     const page = await (await fetch(stack.dashboardUrl)).text();
