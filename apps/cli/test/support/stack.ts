@@ -165,7 +165,7 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
         }
       : { ACTIVE_SITE: active }),
     ...(webhook ? { NOTIFY_WEBHOOK: webhook.url } : {}),
-    CHECK_INTERVAL: '1',
+    CHECK_INTERVAL: '2',
     QUERY_STEP: '60',
     SETTLE_SECONDS: '60',
     FAILBACK_CLEAN_CHECKS: '3',
