@@ -133,7 +133,10 @@ async function copyWhole(
     // The stretch was empty: as many as the source was counted to have are all that it had.
     if (chunk.counted === true && samples === chunk.samples) return 0;
     if (moved.samples !== undefined) await assertSentAll(moved.samples, chunk, context);
-    return lackingByCount(chunk, context);
+    const counted = await lackingByCount(chunk, context);
+    // More may have become visible since the look before: what is told is what was read back.
+    samples = counted.held;
+    return counted.lacking;
   };
   await verify(chunk, lacking, rejectedBefore, context);
   if (samples === 0) return ALREADY_THERE;
@@ -228,14 +231,18 @@ const cutExport = (site: Pair['source'], chunk: Chunk): VmSyncError =>
     `VM export error: ${site.site} (${site.url}) exported fewer samples than it counts in ${formatWindow(chunk.window)}: the export was cut off; tried again`,
   );
 
-/** How many samples the destination lacks, by counts per series: enough where it had none before. */
-async function lackingByCount(chunk: Chunk, context: ChunkContext): Promise<number> {
+/** How many samples the destination lacks, and holds, by counts per series: enough where it had none before. */
+async function lackingByCount(
+  chunk: Chunk,
+  context: ChunkContext,
+): Promise<{ lacking: number; held: number }> {
   const { source, destination } = context.pair;
   const request = requestOf(chunk, context);
   const [there, here] = await Promise.all([source.counts(request), destination.counts(request)]);
   let lacking = 0;
   for (const [key, samples] of there) lacking += Math.max(0, samples - (here.get(key) ?? 0));
-  return lacking;
+  const held = [...here.values()].reduce((sum, samples) => sum + samples, 0);
+  return { lacking, held };
 }
 
 /** How many samples the destination lacks, by the rows of both sides. */
