@@ -232,6 +232,25 @@ test('a destination that drops what it accepted is told so, and given up after t
   await expect(attempt(3)).rejects.toMatchObject({ kind: 'final', name: 'ShortError' });
 });
 
+test('what becomes visible only while it is read back is told as well', async () => {
+  const lost = Array.from({ length: 240 }, (_, at) => at);
+  const sites = sitesWith([{ source: [], destination: lost, phaseMs: 1 }]);
+  const chunk = await firstChunk(sites);
+  const inAll = sites.dr.totalSamples.bind(sites.dr);
+  let copied = false;
+  // The sum of the first look after the copy knows of a part only; counts by series, a moment later, of everything.
+  sites.dr.totalSamples = async (request) => {
+    const samples = await inAll(request);
+    return copied ? Math.floor(samples / 2) : samples;
+  };
+  const onBytes = async () => {
+    copied = true;
+  };
+  const done = await repairChunk(chunk, contextFor(sites, {}, { onBytes }));
+  expect(done).toMatchObject({ outcome: 'repaired', samples: chunk.samples });
+  expect(chunk.samples).toBeGreaterThan(0);
+});
+
 test('an order that no longer holds writes nothing', async () => {
   const sites = sitesWith([{ source: [], destination: [1, 2, 3], phaseMs: 1 }]);
   const before = sites.dr.raw();
