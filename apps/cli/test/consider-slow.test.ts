@@ -5,6 +5,7 @@ import { lastMinuteMs, minute, without } from './support/data.ts';
 import { recentLoss } from './support/recent.ts';
 import { startSlowProxy } from './support/slow-proxy.ts';
 import { rest, type Stack, startStack } from './support/stack.ts';
+import { untilAllDone } from './support/until-all-done.ts';
 
 /** Twelve metrics that each lack a stretch of their own: as many chunks. */
 function manyChunks(): { all: Series[]; left: Series[] } {
@@ -31,16 +32,6 @@ function repairsOf(stack: Stack) {
 
 const paceOf = async (stack: Stack) =>
   JSON.parse((await stack.run('status', ['--json'])).stdout).pace;
-
-const untilAllDone = (stack: Stack): Promise<unknown> =>
-  until(
-    'every chunk done',
-    async () => {
-      const chunks = await stack.chunks();
-      return chunks.length > 0 && chunks.every(({ state }) => state === 'completed');
-    },
-    { deadlineMs: 150_000 },
-  );
 
 /** Requests that the proxy has taken and not yet answered. */
 const inFlight = ({ requests }: FaultProxy): number =>
@@ -88,7 +79,7 @@ test.concurrent('a destination with answers of one second gets one copy at a tim
   expect(scheduler.lines.filter(({ msg }) => /dr answers queries in/.test(msg))).toHaveLength(1);
 
   stack.dr.proxy.setFault(null);
-  await untilAllDone(stack);
+  await untilAllDone(stack, 150_000);
   expect(await stack.compareRaw()).toEqual(noDifference);
   await until('full speed again', async () => (await queue.getGlobalConcurrency()) === 4);
 });
@@ -153,7 +144,7 @@ test.concurrent('bytes per second hold for all workers together', async () => {
   for (let at = 0; at < 2; at++) stack.spawn('worker', env);
   await until('the first bytes', () => proxy.imported > 0, { everyMs: 5, deadlineMs: 60_000 });
   const [startedMs, first] = [performance.now(), proxy.imported];
-  await untilAllDone(stack);
+  await untilAllDone(stack, 150_000);
   const sent = proxy.imported - first;
   const tookS = (performance.now() - startedMs) / 1000;
   expect(proxy.imported).toBeGreaterThan(4_000_000);

@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
 import { type SlowProxy, startSlowProxy } from './support/slow-proxy.ts';
 import { rest, type Stack, startStack } from './support/stack.ts';
+import { untilAllDone } from './support/until-all-done.ts';
 import type { VmSyncProcess } from './support/vm-sync-process.ts';
 
 /** Long lines: more than a connection holds on its way, so that the worker has not handed over all of a chunk. */
@@ -36,7 +37,7 @@ test.concurrent('another worker finishes the chunk of a killed one within 30 s',
     const killedMs = performance.now();
     proxy.setRate(undefined);
     stack.spawn('worker', { REMOTE_VM_URL: proxy.url });
-    await untilAllDone(stack);
+    await untilAllDone(stack, 60_000);
     expect(performance.now() - killedMs).toBeLessThan(30_000);
   });
 });
@@ -46,7 +47,7 @@ test.concurrent('a worker that was held up for longer than its lock writes nothi
     worker.pause();
     proxy.setRate(undefined);
     stack.spawn('worker', { REMOTE_VM_URL: proxy.url });
-    await untilAllDone(stack);
+    await untilAllDone(stack, 60_000);
     const { imported } = proxy;
     worker.resume();
     await worker.untilLog(
@@ -70,16 +71,6 @@ test.concurrent('a stopped worker hands its chunk back at once', async () => {
     expect(await queue.getActiveCount()).toBe(0);
     proxy.setRate(undefined);
     stack.spawn('worker', { REMOTE_VM_URL: proxy.url });
-    await untilAllDone(stack);
+    await untilAllDone(stack, 60_000);
   });
 });
-
-const untilAllDone = (stack: Stack): Promise<unknown> =>
-  until(
-    'every chunk done',
-    async () => {
-      const chunks = await stack.chunks();
-      return chunks.length > 0 && chunks.every(({ state }) => state === 'completed');
-    },
-    { deadlineMs: 60_000 },
-  );
