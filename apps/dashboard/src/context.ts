@@ -1,5 +1,6 @@
 import type { BackfillForecast, BackfillRange, ReconcileForecast } from '@vm-sync/core';
 import {
+  AuditStore,
   CHECK_OPTIONS,
   connect,
   DutyStore,
@@ -28,6 +29,7 @@ export interface Context {
   readonly store: Store;
   readonly paces: PaceStore;
   readonly dutyStore: DutyStore;
+  readonly audit: AuditStore;
   readonly queues: Readonly<Record<QueueName, Queue>>;
   readonly forecasts: Forecasts;
 }
@@ -47,7 +49,8 @@ export function openContext(config: Config, log: Logger, forecasts: Forecasts): 
   ) as Record<QueueName, Queue>;
   const paces = new PaceStore(redis);
   const dutyStore = new DutyStore(redis);
-  return { config, log, redis, store, paces, dutyStore, queues, forecasts };
+  const audit = new AuditStore(redis);
+  return { config, log, redis, store, paces, dutyStore, audit, queues, forecasts };
 }
 
 /**

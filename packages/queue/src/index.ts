@@ -1,3 +1,4 @@
+export { AuditStore } from './audit-store.ts';
 export * from './backfills.ts';
 export * from './connection.ts';
 export { DutyStore } from './duty-store.ts';

@@ -373,6 +373,20 @@ export const EventRecord = z.object({
 });
 export type EventRecord = z.infer<typeof EventRecord>;
 
+/** What a person (or a program in their name) did, and what came of it. */
+export const AuditLine = z.object({
+  atMs: z.number(),
+  who: z.string(),
+  by: z.enum(['page', 'api', 'board', 'command']),
+  /** In the words of the interface: `pause`, `retry`, `backfill`. */
+  action: z.string(),
+  /** What it was done to, for people; empty where the action says it. */
+  what: z.string(),
+  /** `done`, or why it was refused. */
+  result: z.string(),
+});
+export type AuditLine = z.infer<typeof AuditLine>;
+
 const siteView = z.discriminatedUnion('healthy', [
   z.object({
     healthy: z.literal(true),

@@ -377,9 +377,13 @@ class Look {
     return found;
   }
 
-  /** Where all of the last query window is due, its series are counted before any of it is repaired. */
+  /**
+   * Before anything is repaired the source must be known not to have shrunk. Looking back counts its series where the
+   * last query window is proven; where that shows none, or too few, the rest of that window counts too: what is proven
+   * may be a part from before most series began.
+   */
   async #countSeries(due: readonly Window[], found: Findings): Promise<void> {
-    if (found.seriesAtOnce() === undefined) {
+    if (found.seriesAtOnce() === undefined || this.#whyShrunken(found) !== undefined) {
       const last = makeWindow(this.#lastFromMs, Number.MAX_SAFE_INTEGER);
       const windows = due.flatMap((window) => intersect(window, last) ?? []);
       for await (const slice of compareWindows(this.#comparison, windows, 'counts')) {
@@ -494,11 +498,14 @@ class Look {
 
   /** An emptied source must not pass for one that has nothing more to give. */
   assertNotShrunken(found: Findings): void {
-    const series = found.seriesAtOnce();
-    if (series === undefined) return;
-    const { source } = this.#comparison.pair.direction;
-    const why = whyShrunken(this.#state.identity, source, series);
+    const why = this.#whyShrunken(found);
     if (why !== undefined) throw new IdentityError(why);
+  }
+
+  #whyShrunken(found: Findings): string | undefined {
+    const series = found.seriesAtOnce();
+    if (series === undefined) return undefined;
+    return whyShrunken(this.#state.identity, this.#comparison.pair.direction.source, series);
   }
 
   #findings(): Findings {

@@ -3,6 +3,8 @@ import {
   directionFrom,
   EMPTY_STATE,
   formatSelector,
+  type Mark,
+  makeWindow,
   NO_IDENTITY,
   parseSelectors,
   type SyncState,
@@ -195,6 +197,25 @@ describe('who is who', () => {
     expect((await stage.check()).outcome).toBe('clean');
     expect(stage.state.identity.refusal).toBeNull();
     expect(stage.identified).toBe(identified + 3);
+  });
+
+  test('series that began in time that is not proven count too: nothing has shrunk', async () => {
+    const stage = await settled();
+    // 40 series stood where the window is not proven now, and one goes through it.
+    const { markers } = stage.primary;
+    const [primary, dr] = [new FakeDatabase('primary'), new FakeDatabase('dr')];
+    primary.markers = markers;
+    dr.markers = stage.dr.markers;
+    const longAgoMs = stage.nowMs - 50 * minute;
+    for (const site of [primary, dr]) site.store({ __name__: 'old' }, [longAgoMs]);
+    const beganMs = stage.nowMs - 20 * minute;
+    for (let at = 0; at < 40; at++) primary.store({ __name__: 'late', at: `${at}` }, [beganMs]);
+    [stage.primary, stage.dr] = [primary, dr];
+    const [key, mark] = Object.entries(stage.state.marks)[0] as [string, Mark];
+    const unproven = [makeWindow(beganMs - 5 * minute, stage.nowMs - 5 * minute)];
+    stage.state = { ...stage.state, marks: { ...stage.state.marks, [key]: { ...mark, unproven } } };
+    expect(await stage.check()).toMatchObject({ outcome: 'gaps', tallied: { missing: 40 } });
+    expect(stage.state.identity.refusal).toBeNull();
   });
 
   test('what the scope leaves out does not count as data', () => {

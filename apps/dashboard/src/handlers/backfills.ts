@@ -3,7 +3,6 @@ import { askForBackfill, askToChange, BackfillRequest, loadProgress } from '@vm-
 import type { Context } from '../context.ts';
 import type { Answer, Handler } from '../http/serve.ts';
 import { oneAtATime } from '../one-at-a-time.ts';
-import { operator } from '../operator.ts';
 
 /** The backfills that are remembered, the last one first, and how far they are. */
 export const listBackfills =
@@ -16,7 +15,7 @@ export const listBackfills =
 /** Asks for a backfill, or says as a dry run what it would copy. */
 export const startBackfill = (context: Context): Handler => {
   const dryRun = oneAtATime(context.forecasts.backfill);
-  return ({ body }) =>
+  return ({ body, person }) =>
     refusing(async () => {
       const { config, dutyStore, log, store, queues } = context;
       const wish = BackfillRequest.safeParse(body ?? {});
@@ -30,14 +29,14 @@ export const startBackfill = (context: Context): Handler => {
       const range = readBackfillWish(wish.data, grid);
       if (wish.data.dryRun) return await dryRun(range);
       const asked = await askForBackfill({ store, checks: queues.checks, dutyStore }, range, grid);
-      log.info({ who: operator(config), backfillId: asked.id }, 'backfill asked for');
+      log.info({ who: person.name, backfillId: asked.id }, 'backfill asked for');
       return { status: 202, body: asked };
     });
 };
 
 export const changeBackfill =
-  ({ config, log, store, queues }: Context, change: BackfillChange): Handler =>
-  ({ params }) =>
+  ({ log, store, queues }: Context, change: BackfillChange): Handler =>
+  ({ params, person }) =>
     refusing(async () => {
       const id = params['id'] ?? '';
       const state = await store.loadState();
@@ -45,7 +44,7 @@ export const changeBackfill =
         return refusal(404, 'there is no such backfill, or it ended too long ago to be remembered');
       }
       await askToChange({ store, checks: queues.checks }, id, change);
-      log.info({ who: operator(config), backfillId: id, change }, 'change of a backfill asked for');
+      log.info({ who: person.name, backfillId: id, change }, 'change of a backfill asked for');
       return { status: 202, body: { id, change } };
     });
 

@@ -1,20 +1,19 @@
 import type { Context } from '../context.ts';
 import type { Handler } from '../http/serve.ts';
-import { operator } from '../operator.ts';
 
 /** No worker takes a further chunk; those under way are finished. Checks go on. */
 export const pauseRepairs =
-  ({ config, queues, log }: Context): Handler =>
-  async () => {
+  ({ queues, log }: Context): Handler =>
+  async ({ person }) => {
     await queues.repairs.pause();
-    log.info({ who: operator(config) }, 'repairs paused');
+    log.info({ who: person.name }, 'repairs paused');
     return { status: 200, body: { paused: true } };
   };
 
 export const resumeRepairs =
-  ({ config, queues, log }: Context): Handler =>
-  async () => {
+  ({ queues, log }: Context): Handler =>
+  async ({ person }) => {
     await queues.repairs.resume();
-    log.info({ who: operator(config) }, 'repairs resumed');
+    log.info({ who: person.name }, 'repairs resumed');
     return { status: 200, body: { paused: false } };
   };

@@ -2,12 +2,11 @@ import { PinRefusedError, readPinWish } from '@vm-sync/core';
 import { askForPin, askForUnpin, PinRequest } from '@vm-sync/queue';
 import type { Context } from '../context.ts';
 import type { Handler } from '../http/serve.ts';
-import { operator } from '../operator.ts';
 
 /** Asks the scheduler to take a site for the active one, for a time, whatever DNS says. */
 export const pinDirection =
-  ({ config, queues, log }: Context): Handler =>
-  async ({ body }) => {
+  ({ queues, log }: Context): Handler =>
+  async ({ body, person }) => {
     const wish = PinRequest.safeParse(body ?? {});
     if (!wish.success) {
       const error = 'expected site and for, such as {"site": "dr", "for": "2h"}, as JSON or a form';
@@ -16,7 +15,7 @@ export const pinDirection =
     try {
       const pin = readPinWish(wish.data, Date.now());
       await askForPin(queues.checks, pin);
-      log.info({ who: operator(config), ...pin }, 'pin asked for');
+      log.info({ who: person.name, ...pin }, 'pin asked for');
       return { status: 202, body: { pin } };
     } catch (error) {
       if (!(error instanceof PinRefusedError)) throw error;
@@ -25,9 +24,9 @@ export const pinDirection =
   };
 
 export const unpinDirection =
-  ({ config, queues, log }: Context): Handler =>
-  async () => {
+  ({ queues, log }: Context): Handler =>
+  async ({ person }) => {
     await askForUnpin(queues.checks);
-    log.info({ who: operator(config) }, 'end of the pin asked for');
+    log.info({ who: person.name }, 'end of the pin asked for');
     return { status: 202, body: { pin: null } };
   };

@@ -7,12 +7,11 @@ import {
 import type { Context } from '../context.ts';
 import type { Answer, Handler } from '../http/serve.ts';
 import { oneAtATime } from '../one-at-a-time.ts';
-import { operator } from '../operator.ts';
 
 /** Asks for what only the passive site has to be recovered once, or says as a dry run what that would copy. */
 export const startReconcile = (context: Context): Handler => {
   const dryRun = oneAtATime(context.forecasts.reconcile);
-  return ({ body }) =>
+  return ({ body, person }) =>
     refusing(async () => {
       const { config, log, store, queues } = context;
       const wish = ReconcileRequest.safeParse(body ?? {});
@@ -22,17 +21,17 @@ export const startReconcile = (context: Context): Handler => {
       if (wish.data.dryRun) return await dryRun();
       const desk = { store, checks: queues.checks };
       const asked = await askToReconcile(desk, config.syncDirection, Date.now());
-      log.info({ who: operator(config), reconcileId: asked.id }, 'reconcile asked for');
+      log.info({ who: person.name, reconcileId: asked.id }, 'reconcile asked for');
       return { status: 202, body: asked };
     });
 };
 
 export const stopReconcile =
-  ({ config, log, store, queues }: Context): Handler =>
-  () =>
+  ({ log, store, queues }: Context): Handler =>
+  ({ person }) =>
     refusing(async () => {
       await askToStopReconcile({ store, checks: queues.checks });
-      log.info({ who: operator(config) }, 'end of a reconcile asked for');
+      log.info({ who: person.name }, 'end of a reconcile asked for');
       return { status: 202, body: { change: 'cancel' } };
     });
 

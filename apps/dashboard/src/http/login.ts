@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Logger } from '@vm-sync/runtime';
 import type { RequestHandler } from 'express';
 import { oncePer } from '../once-per.ts';
+import { rememberPerson } from './person.ts';
 import { refuse } from './refuse.ts';
 
 interface Login {
@@ -15,7 +16,10 @@ export function requireLogin(login: Login, log: Logger): RequestHandler {
   const tell = oncePer(60_000, (from) => log.warn({ from }, 'dashboard: wrong user or password'));
   return (request, response, next) => {
     const given = credentialsOf(request.get('authorization'));
-    if (given && timingSafeEqual(digest(given.user, given.password), wanted)) return next();
+    if (given && timingSafeEqual(digest(given.user, given.password), wanted)) {
+      rememberPerson(request, { name: given.user, role: 'operator' });
+      return next();
+    }
     if (given) tell(request.socket.remoteAddress ?? 'unknown');
     response.set('www-authenticate', 'Basic realm="vm-sync", charset="UTF-8"');
     return refuse(request, response, 401, 'user and password, please (DASHBOARD_USER)');

@@ -1,8 +1,12 @@
 import express, { type Request, type RequestHandler } from 'express';
+import { type Person, personOf } from './person.ts';
 
 /** What a handler is given of a request. */
 interface PlainRequest {
   readonly params: Readonly<Record<string, string>>;
+  /** The query's values, as text; to be parsed by the handler. */
+  readonly query: URLSearchParams;
+  readonly person: Person;
   /** What a write carries as JSON or as a form; undefined without any. To be parsed by the handler. */
   readonly body: unknown;
 }
@@ -29,7 +33,12 @@ export interface Route {
 export const serve =
   (handle: Handler): RequestHandler =>
   async (request, response) => {
-    const { status, body, type } = await handle({ params: paramsOf(request), body: request.body });
+    const { status, body, type } = await handle({
+      params: paramsOf(request),
+      query: new URL(request.originalUrl, 'http://localhost').searchParams,
+      person: personOf(request),
+      body: request.body,
+    });
     response.status(status).set('cache-control', 'no-store');
     if (typeof body === 'string') response.type(type ?? 'text/plain').send(body);
     else response.json(body);
