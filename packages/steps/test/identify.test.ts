@@ -211,9 +211,14 @@ describe('who is who', () => {
     const beganMs = stage.nowMs - 20 * minute;
     for (let at = 0; at < 40; at++) primary.store({ __name__: 'late', at: `${at}` }, [beganMs]);
     [stage.primary, stage.dr] = [primary, dr];
-    const [key, mark] = Object.entries(stage.state.marks)[0] as [string, Mark];
-    const unproven = [makeWindow(beganMs - 5 * minute, stage.nowMs - 5 * minute)];
-    stage.state = { ...stage.state, marks: { ...stage.state.marks, [key]: { ...mark, unproven } } };
+    const mark: Mark = {
+      sinceMs: stage.nowMs - 61 * minute,
+      throughMs: stage.nowMs - minute,
+      unproven: [makeWindow(beganMs - 5 * minute, stage.nowMs - 5 * minute)],
+      earlier: [],
+    };
+    const { marks } = stage.state;
+    stage.state = { ...stage.state, marks: { ...marks, 'primary-to-dr': mark } };
     expect(await stage.check()).toMatchObject({ outcome: 'gaps', tallied: { missing: 40 } });
     expect(stage.state.identity.refusal).toBeNull();
   });
