@@ -63,8 +63,10 @@ test.concurrent('older than the destination keeps: told once with its reason, an
   const older = await stack.compareRaw({ toMs });
   expect(older.onlyA).toBeGreaterThan(0);
 
+  const beyond = () => messages(stack).filter((text) => text.includes('Beyond repair'));
+  await until('the message', () => beyond().length > 0);
   await moreChecks(stack);
-  const told = messages(stack).filter((text) => text.includes('Beyond repair'));
+  const told = beyond();
   expect(told).toHaveLength(1);
   expect(told[0]).toContain('older than dr keeps (-retentionPeriod)');
   expect(messages(stack).at(-1)).toMatch(

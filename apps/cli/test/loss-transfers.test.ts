@@ -58,7 +58,9 @@ async function cutAll(
   for (const fault of faults) {
     const seen = failures().length;
     proxy.setFault(fault);
-    await until(`a failure by ${JSON.stringify(fault)}`, () => failures().length > seen);
+    await until(`a failure by ${JSON.stringify(fault)}`, () => failures().length > seen, {
+      deadlineMs: 60_000,
+    });
   }
   proxy.setFault(null);
   return failures().map(({ msg }) => msg);
@@ -98,11 +100,11 @@ test.concurrent('native exports cut in the middle: tried again, nothing doubled'
   await using stack = await startStack({
     primary: { ...site, proxy: true },
     dr: site,
-    env: { ...env, QUERY_WINDOW: '12h' },
+    env: { ...env, QUERY_WINDOW: '30h' },
   });
   const nowMs = lastMinuteMs();
-  const all = usualSeries(nowMs, 11 * hour);
-  await stack.fill({ primary: all, dr: without(all, nowMs - 10 * hour, nowMs - 2 * hour) });
+  const all = usualSeries(nowMs, 29 * hour);
+  await stack.fill({ primary: all, dr: without(all, nowMs - 28 * hour, nowMs - hour) });
   let mended = false;
   stack.watchReady(() => !mended && 'exports are cut');
   // Far enough for the probe, which reads one block. The second try goes by JSON lines, which nothing cuts.

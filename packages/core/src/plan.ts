@@ -22,7 +22,14 @@ export interface ComparedSlice {
   readonly window: Window;
   /** What the source has there, by metric name. */
   readonly names: ReadonlyMap<string, { readonly series: number; readonly samples: number }>;
+  /** How many series of a name there are in its parts, where that is known; `names` has the most of them then. */
+  readonly presence?: readonly NamesThere[] | undefined;
   readonly gaps: readonly Gap[];
+}
+
+interface NamesThere {
+  readonly window: Window;
+  readonly series: ReadonlyMap<string, number>;
 }
 
 /** Bounds of a plan, each with its reason. */
@@ -264,18 +271,21 @@ function presenceOf(slices: readonly ComparedSlice[]): Presence {
   const wanted = new Set(slices.flatMap(({ gaps }) => gaps.map(nameOf)));
   // Parts of one slice, which a server's limits divided, are counted together.
   const series = new Map<string, Map<string, { window: Window; series: number }>>();
-  for (const { window, names } of slices) {
-    for (const [name, there] of names) {
+  for (const { window, series: there } of slices.flatMap(namesThere)) {
+    for (const [name, count] of there) {
       if (!wanted.has(name)) continue;
       const byWindow = series.get(name) ?? new Map();
       series.set(name, byWindow);
       const key = `${window.fromMs} ${window.toMs}`;
       const before = byWindow.get(key)?.series ?? 0;
-      byWindow.set(key, { window, series: before + there.series });
+      byWindow.set(key, { window, series: before + count });
     }
   }
   return new Map([...series].map(([name, byWindow]) => [name, [...byWindow.values()]]));
 }
+
+const namesThere = ({ window, names, presence }: ComparedSlice): readonly NamesThere[] =>
+  presence ?? [{ window, series: new Map([...names].map(([name, { series }]) => [name, series])) }];
 
 /** True when these are all the series of their name that the source has in the window: in every slice just as many. */
 const isWhole = (name: string, gaps: number, window: Window, presence: Presence): boolean =>

@@ -79,12 +79,10 @@ export function slicesNewestFirst(window: Window, sliceMs: number): Window[] {
   return slices;
 }
 
-/** Two halves on a multiple of `stepMs`, or undefined when the window is one bucket (or less) wide. */
+/** Two halves, whole buckets of `stepMs` from its beginning on; undefined when the window is one bucket (or less) wide. */
 export function halve(window: Window, stepMs: number): [Window, Window] | undefined {
   if (lengthMs(window) <= stepMs) return undefined;
-  const middleMs = alignDownMs(window.fromMs + lengthMs(window) / 2, stepMs);
-  const cutMs = middleMs > window.fromMs ? middleMs : middleMs + stepMs;
-  if (cutMs <= window.fromMs || cutMs >= window.toMs) return undefined;
+  const cutMs = window.fromMs + Math.max(alignDownMs(lengthMs(window) / 2, stepMs), stepMs);
   return [makeWindow(window.fromMs, cutMs), makeWindow(cutMs, window.toMs)];
 }
 

@@ -1,7 +1,6 @@
 import {
   type ActiveSite,
   advance,
-  alignDownMs,
   type Backfill,
   type BackfillFound,
   beforeCheck,
@@ -278,7 +277,6 @@ async function compare(
     deadlineMs: context.now() + settings.proveMs,
     // Repairs come first; but where every check finds new gaps, the rest must be proven all the same.
     proveBesideRepairs: before.gapsDetected > 0,
-    lastFromMs: alignDownMs(horizonMs - queryWindowMs, stepMs),
   });
 
   const mark = state.marks[directionKey(direction)] as Mark;
@@ -294,7 +292,6 @@ async function compare(
   );
   const surplus = await look.surplus(found, settings, { nowMs, horizonMs, observations });
   const history = await look.survey(found, settings.surveyMs);
-  look.assertNotShrunken(found);
   const backward = found.backward();
   const clean = found.isClean();
   const series = found.seriesAtOnce();
@@ -340,7 +337,6 @@ class Look {
   readonly #horizonMs: number;
   readonly #deadlineMs: number;
   readonly #proveBesideRepairs: boolean;
-  readonly #lastFromMs: number;
 
   constructor(
     context: CheckContext,
@@ -352,8 +348,6 @@ class Look {
       readonly horizonMs: number;
       readonly deadlineMs: number;
       readonly proveBesideRepairs: boolean;
-      /** Where the last query window begins, on the grid. */
-      readonly lastFromMs: number;
     },
   ) {
     this.#context = context;
@@ -364,7 +358,6 @@ class Look {
     this.#horizonMs = bounds.horizonMs;
     this.#deadlineMs = bounds.deadlineMs;
     this.#proveBesideRepairs = bounds.proveBesideRepairs;
-    this.#lastFromMs = bounds.lastFromMs;
   }
 
   async regular(due: readonly Window[], lookBack: readonly Window[]): Promise<Findings> {
@@ -372,25 +365,8 @@ class Look {
     for await (const slice of compareWindows(this.#comparison, lookBack, 'counts')) {
       found.add(slice.window, slice.parts, 'counts');
     }
-    await this.#countSeries(due, found);
     await this.#seekAndProve(this.#comparison, due, found, null);
     return found;
-  }
-
-  /**
-   * Before anything is repaired the source must be known not to have shrunk. Looking back counts its series where the
-   * last query window is proven; where that shows none, or too few, the rest of that window counts too: what is proven
-   * may be a part from before most series began.
-   */
-  async #countSeries(due: readonly Window[], found: Findings): Promise<void> {
-    if (found.seriesAtOnce() === undefined || this.#whyShrunken(found) !== undefined) {
-      const last = makeWindow(this.#lastFromMs, Number.MAX_SAFE_INTEGER);
-      const windows = due.flatMap((window) => intersect(window, last) ?? []);
-      for await (const slice of compareWindows(this.#comparison, windows, 'counts')) {
-        found.countSeries(slice.parts);
-      }
-    }
-    this.assertNotShrunken(found);
   }
 
   /** Looks at open backfills, without what is due anyway: no sample is in two plans. */
@@ -496,16 +472,16 @@ class Look {
     };
   }
 
-  /** An emptied source must not pass for one that has nothing more to give. */
-  assertNotShrunken(found: Findings): void {
-    const why = this.#whyShrunken(found);
-    if (why !== undefined) throw new IdentityError(why);
-  }
-
-  #whyShrunken(found: Findings): string | undefined {
+  /**
+   * An emptied source must not pass for one that has nothing more to give. Asked when all that is due has been looked at,
+   * and before any of it is repaired: a part of it may be from before most series began.
+   */
+  #assertNotShrunken(found: Findings): void {
     const series = found.seriesAtOnce();
-    if (series === undefined) return undefined;
-    return whyShrunken(this.#state.identity, this.#comparison.pair.direction.source, series);
+    if (series === undefined) return;
+    const { source } = this.#comparison.pair.direction;
+    const why = whyShrunken(this.#state.identity, source, series);
+    if (why !== undefined) throw new IdentityError(why);
   }
 
   #findings(): Findings {
@@ -534,6 +510,7 @@ class Look {
         found.add(part.window, [part], 'sought');
         if (found.isFull()) break;
       }
+      if (backfillId === null) this.#assertNotShrunken(found);
       begun = await this.#begin(found, backfillId);
       if (found.isFull() || (begun && !this.#proveBesideRepairs)) return;
       const later = [...found.forward().damaged, ...this.#setAside.repairing];
@@ -543,6 +520,7 @@ class Look {
       found.add(slice.window, slice.parts, 'exact');
       if (found.isFull() || (wide && (await this.#mustEnd(this.#deadlineMs)))) break;
     }
+    if (backfillId === null) this.#assertNotShrunken(found);
     // What only prints could tell is planned too, unless a run has begun already.
     if (!begun) await this.#begin(found, backfillId);
   }

@@ -40,6 +40,8 @@ export type Depth = 'exact' | 'counts';
 /** The result of comparing one selector in one window. */
 export interface SliceResult extends ComparedSlice {
   readonly tallied: Tallied;
+  /** The most series of the source at once in the window that a part of it is sought in. */
+  readonly present?: { readonly window: Window; readonly series: number } | undefined;
   /** Buckets in which the destination lacks samples (a gap), and in which the source does, or may (extra on the destination). */
   readonly damaged: readonly Window[];
   readonly damagedBackward: readonly Window[];

@@ -27,6 +27,7 @@ export class Findings {
   readonly #slices: SliceResult[] = [];
   #gaps = 0;
   #seriesAtOnce: number | undefined;
+  readonly #seriesSought = new Map<string, number>();
   readonly #exact: Window[] = [];
   readonly #damaged: Window[] = [];
   readonly #damagedBackward: Window[] = [];
@@ -62,13 +63,20 @@ export class Findings {
     }
     // Slices are of the same series at other times: the most that were seen at once.
     this.tallied = { ...this.tallied, series: Math.max(this.tallied.series, series) };
-    // What is sought comes in parts of slices.
-    if (look !== 'sought') this.countSeries(parts);
+    if (look === 'sought') for (const part of parts) this.#countSought(part);
+    else this.#noteSeries(parts.reduce((sum, part) => sum + sourceSeries(part), 0));
   }
 
-  /** The parts of one slice, all of them, for their series only. */
-  countSeries(parts: readonly SliceResult[]): void {
-    const series = parts.reduce((sum, part) => sum + sourceSeries(part), 0);
+  /** What is sought in one window comes in parts of different series. */
+  #countSought({ present }: SliceResult): void {
+    if (!present) return;
+    const key = `${present.window.fromMs} ${present.window.toMs}`;
+    const series = present.series + (this.#seriesSought.get(key) ?? 0);
+    this.#seriesSought.set(key, series);
+    this.#noteSeries(series);
+  }
+
+  #noteSeries(series: number): void {
     this.#seriesAtOnce = Math.max(this.#seriesAtOnce ?? 0, series);
   }
 
@@ -98,7 +106,7 @@ export class Findings {
     return this.tallied.gaps === 0;
   }
 
-  /** The most series of the source in one slice; undefined where no whole slice was looked at. */
+  /** The most series of the source in one slice; undefined where none was looked at. */
   seriesAtOnce(): number | undefined {
     return this.#seriesAtOnce;
   }

@@ -113,8 +113,11 @@ const requestOf = ({ selectors, window }: Chunk, { signal }: ChunkContext) => ({
   signal,
 });
 
-/** From this length on the native format moves fewer bytes than JSON lines (measured; it always sends whole blocks). */
-const NATIVE_FROM_MS = 2 * 3_600_000;
+/**
+ * From so many samples a series on the native format is cheaper than JSON lines: it always sends whole blocks, of up to
+ * 8,192 samples, and the destination has to store all of them.
+ */
+const NATIVE_FROM_SAMPLES = 1_500;
 
 async function copyWhole(
   chunk: Chunk,
@@ -171,10 +174,10 @@ async function copyNative(
  * deduplicate alike, and to read each other's format. Where they failed once, JSON lines are the surer way.
  */
 async function mayCopyNative(
-  { selectors, window }: Chunk,
+  { selectors, window, series, samples }: Chunk,
   { pair, transfer, attempt, signal }: ChunkContext,
 ): Promise<boolean> {
-  if (attempt > 1 || window.toMs - window.fromMs < NATIVE_FROM_MS) return false;
+  if (attempt > 1 || samples < NATIVE_FROM_SAMPLES * Math.max(series, 1)) return false;
   const sites: SiteObservation[] = await Promise.all([
     pair.source.observe(signal),
     pair.destination.observe(signal),
