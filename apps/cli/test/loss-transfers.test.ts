@@ -61,6 +61,10 @@ async function cutAll(
     await until(`a failure by ${JSON.stringify(fault)}`, () => failures().length > seen);
   }
   proxy.setFault(null);
+  for (const line of failures()) {
+    const ids = { runId: expect.any(String), jobId: expect.any(String) };
+    expect(line).toMatchObject({ level: 'warn', ...ids });
+  }
   return failures().map(({ msg }) => msg);
 }
 
