@@ -12,13 +12,12 @@ import { listRuns } from './commands/runs.ts';
 import { serve } from './commands/serve.ts';
 import { ready, status } from './commands/status.ts';
 import { explain } from './help.ts';
-import { EXIT, type ExitCode, endQuietlyWhenClosed, fail, type Json, printJson } from './output.ts';
+import { EXIT, type ExitCode, fail, type Json, printJson } from './output.ts';
 
 type Action<O> = (config: Config, options: O, args: readonly string[]) => Promise<ExitCode>;
 
 /** Runs a command line; answers with the exit code. */
 export async function runCli(args: readonly string[]): Promise<number> {
-  endQuietlyWhenClosed();
   let code: number = EXIT.fine;
   const program = new Command('vm-sync')
     .description('keeps two VictoriaMetrics alike, and says when it is safe to fail back')

@@ -78,7 +78,12 @@ export function explain(command: Command, name: string): Command {
   const style = (text: string, column: number) => (column === 0 ? cyan(text) : dim(text));
   const lines = ['', bold('Examples:'), ...tableLines(examples, { indent: '  ', style })];
   const end = name === '' ? ['', EXIT_CODES] : [];
-  command.configureHelp({ showGlobalOptions: true, styleTitle: bold, styleCommandText: cyan, styleOptionTerm: cyan });
+  command.configureHelp({
+    showGlobalOptions: true,
+    styleTitle: bold,
+    styleCommandText: cyan,
+    styleOptionTerm: cyan,
+  });
   return examples.length === 0
     ? command
     : command.addHelpText('after', [...lines, ...end].join('\n'));

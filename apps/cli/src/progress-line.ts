@@ -16,7 +16,7 @@ const BAR_COLUMNS = 24;
 
 /** `proving  ███████▌       31 %  12s`, no longer than the terminal is wide. */
 export function progressText({ act, share }: Going, sinceMs: number, columns: number): string {
-  const since = formatDuration(Math.floor(sinceMs / 1e3) * 1e3) || '0s';
+  const since = sinceMs < 1e3 ? '0s' : formatDuration(Math.floor(sinceMs / 1e3) * 1e3);
   const wide = share === null ? act : `${act}  ${bar(share, BAR_COLUMNS)}  ${formatShare(share)}`;
   const narrow = share === null ? act : `${act}  ${formatShare(share)}`;
   const [text = ''] = [`${wide}  ${since}`, `${narrow}  ${since}`, narrow].filter(
