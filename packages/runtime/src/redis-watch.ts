@@ -16,8 +16,8 @@ type Complaining = { on(event: 'error', listener: (error: Error) => void): unkno
 export function watchRedis(client: Client, log: Logger): (part: Complaining) => void {
   let away = false;
   const hear = (error: Error): void => {
-    // What a part says late about an outage that is over, or of something else, is no outage.
-    if (away || client.status === 'ready') {
+    // What a part says late about an outage that is over, of something else, or at our own end, is no outage.
+    if (away || client.status === 'ready' || client.status === 'end') {
       log.debug({ err: error }, 'a Redis client complains');
       return;
     }

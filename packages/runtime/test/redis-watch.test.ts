@@ -24,6 +24,8 @@ test('an outage is told once, whoever notices it, and so is its end', () => {
   become('reconnecting');
   queue.emit('error', new Error('ECONNREFUSED'));
   become('ready');
+  become('end');
+  queue.emit('error', new Error('Connection is closed.'));
   const away = 'warn Redis cannot be reached; trying again until it can';
   const back = 'info Redis answers again';
   expect(said.filter((line) => !line.startsWith('debug'))).toEqual([away, back, away, back]);
