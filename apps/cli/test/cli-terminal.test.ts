@@ -34,10 +34,11 @@ afterAll(async () => {
 
 test('with --json there is one document in every case, and the sentence on standard error', async () => {
   const noRedis = { REDIS_URL: 'redis://127.0.0.1:9' };
-  const [away, plan, wrong, done] = await Promise.all([
+  const [away, plan, wrong, none, done] = await Promise.all([
     run(['status', '--json'], noRedis),
     run(['plan', '--json']),
     run(['pin', 'mars', '--for', '2h', '--json']),
+    run(['backfill', 'watch', 'b1', '--json']),
     run(['pause', '--json']),
   ]);
   const says = /^Redis cannot be reached \(REDIS_URL\): .*; start it, or mend REDIS_URL$/;
@@ -46,6 +47,8 @@ test('with --json there is one document in every case, and the sentence on stand
   expect(plan.code).toBe(2);
   expect(JSON.parse(plan.stdout).error).toMatch(/^unknown: .*Remote VM unhealthy: http/);
   expect([wrong.code, JSON.parse(wrong.stdout).error]).toEqual([2, expect.stringMatching(/site/)]);
+  expect(none.code).toBe(2);
+  expect(JSON.parse(none.stdout).error).toMatch(/^no backfill b1 is known: vm-sync backfill list/);
   expect([done.code, JSON.parse(done.stdout), done.stderr]).toEqual([0, { paused: true }, '']);
   const [line] = await new AuditStore(client).list(10);
   expect(line).toMatchObject({ by: 'command', action: 'pause', result: 'done' });
