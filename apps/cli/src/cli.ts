@@ -1,23 +1,18 @@
 import { errorText } from '@vm-sync/core';
-import {
-  type Config,
-  ConfigError,
-  envToConfig,
-  readEnv,
-  secretsOf,
-  withoutSecrets,
-} from '@vm-sync/runtime';
+import { type Config, envToConfig, readEnv, secretsOf, withoutSecrets } from '@vm-sync/runtime';
 import { Command, CommanderError } from 'commander';
 import { accept } from './commands/accept.ts';
-import { backfill, changeBackfill, listBackfills } from './commands/backfill.ts';
+import { backfill, changeBackfill, listBackfills, watchBackfill } from './commands/backfill.ts';
 import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
 import { pause, resume } from './commands/pause.ts';
 import { pin, unpin } from './commands/pin.ts';
 import { reconcile, stopReconcile } from './commands/reconcile.ts';
+import { listRuns } from './commands/runs.ts';
 import { serve } from './commands/serve.ts';
 import { ready, status } from './commands/status.ts';
-import { complain, EXIT, type ExitCode } from './output.ts';
+import { explain } from './help.ts';
+import { EXIT, type ExitCode, fail, type Json, printJson } from './output.ts';
 
 type Action<O> = (config: Config, options: O, args: readonly string[]) => Promise<ExitCode>;
 
@@ -27,17 +22,19 @@ export async function runCli(args: readonly string[]): Promise<number> {
   const program = new Command('vm-sync')
     .description('keeps two VictoriaMetrics alike, and says when it is safe to fail back')
     .option('--env-file <file>', 'read settings from this file (default: .env when it exists)')
+    .option('--no-color', 'no colours, also on a terminal; NO_COLOR and FORCE_COLOR are respected')
+    .on('option:no-color', withoutColours)
     .exitOverride()
     .showHelpAfterError('(vm-sync --help lists the commands)');
-  const commandOf = <O>(
+  explain(program, '');
+  const commandOf = <O extends Json>(
     parent: Command,
     name: string,
     description: string,
     action: Action<O>,
     options?: { isDefault: boolean },
   ): Command =>
-    parent
-      .command(name, options ?? {})
+    explain(parent.command(name, options ?? {}), [...pathOf(parent), name].join(' '))
       .description(description)
       .action(async (...passed: unknown[]) => {
         // commander passes a command's arguments, its options, and the command itself.
@@ -47,7 +44,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
           action(config, options, own.args),
         );
       });
-  const command = <O>(name: string, description: string, action: Action<O>): Command =>
+  const command = <O extends Json>(name: string, description: string, action: Action<O>): Command =>
     commandOf(program, name, description, action);
 
   command(
@@ -60,48 +57,64 @@ export async function runCli(args: readonly string[]): Promise<number> {
   command('dashboard', 'status page, Bull Board, metrics', serve(['dashboard']));
   command('check', 'compare both sites now; writes nothing', check).option('--json', 'as JSON');
   command('plan', 'what a repair would copy; writes nothing', plan).option('--json', 'as JSON');
-  command('status', 'what the last check saw', status).option('--json', 'as JSON');
-  command('ready', 'exit 0 only when parity is proven', ready).option(
-    '--site <site>',
-    'primary or dr: is this site proven complete?',
-  );
+  command('status', 'what the last check saw', status)
+    .option('--watch', 'until Ctrl-C; where it is no terminal, the lines that are new')
+    .option('--every <duration>', 'how often --watch looks', '2s')
+    .option('--json', 'as JSON');
+  command('ready', 'exit 0 only when parity is proven', ready)
+    .option('--site <site>', 'primary or dr: is this site proven complete?')
+    .option('--json', 'as JSON');
+  command('runs', 'the last repairs', listRuns).option('--json', 'as JSON');
   const backfills = program
     .command('backfill')
-    .usage('--from <time> --to <time> [options] | list | pause|resume|cancel <id>')
-    .description('prove and repair a range of time; list, pause, resume, cancel');
+    .usage('--from <time> --to <time> [options] | list | watch|pause|resume|cancel <id>')
+    .description('prove and repair a range of time; list, watch, pause, resume, cancel')
+    .hook('preSubcommand', refuseUnknown);
+  explain(backfills, 'backfill');
   commandOf(backfills, 'start', 'begin one (also without this word)', backfill, { isDefault: true })
     .requiredOption('--from <time>', 'begin: 2026-11-01T00:00:00Z, or how long ago: 72h, 30d')
     .requiredOption('--to <time>', 'end, in the same way')
     .option('--match <selector>', 'only these series; may be repeated', collect, [])
     .option('--dry-run', 'only say what would be copied; needs no Redis')
+    .option('--watch', 'wait until it has ended, and show how far it is')
     .option('--json', 'as JSON');
   commandOf(backfills, 'list', 'the backfills, and how far they are', listBackfills).option(
     '--json',
     'as JSON',
   );
+  commandOf(backfills, 'watch', 'wait until it has ended, and show how far it is', watchBackfill)
+    .argument('<id>')
+    .option('--json', 'as JSON');
   for (const change of ['pause', 'resume', 'cancel'] as const) {
-    commandOf(backfills, change, `${change} a backfill`, changeBackfill(change)).argument('<id>');
+    commandOf(backfills, change, `${change} a backfill`, changeBackfill(change))
+      .argument('<id>')
+      .option('--json', 'as JSON');
   }
   const reconciles = program
     .command('reconcile')
     .usage('[options] | cancel')
-    .description('recover once what only the passive site has; cancel');
+    .description('recover once what only the passive site has; cancel')
+    .hook('preSubcommand', refuseUnknown);
+  explain(reconciles, 'reconcile');
   commandOf(reconciles, 'start', 'begin it (also without this word)', reconcile, {
     isDefault: true,
   })
     .option('--dry-run', 'only say what would be copied; needs no Redis')
     .option('--json', 'as JSON');
-  commandOf(reconciles, 'cancel', 'stop it; what was copied stays', stopReconcile);
-  command('pause', 'stop repairing; checks go on', pause);
-  command('resume', 'go on repairing', resume);
+  commandOf(reconciles, 'cancel', 'stop it; what was copied stays', stopReconcile).option(
+    '--json',
+    'as JSON',
+  );
+  command('pause', 'stop repairing; checks go on', pause).option('--json', 'as JSON');
+  command('resume', 'go on repairing', resume).option('--json', 'as JSON');
   command('pin', 'take a site for the active one, whatever DNS says', pin)
     .argument('<site>', 'primary or dr')
-    .requiredOption('--for <duration>', 'for how long: 30m, 2h, 1d; a week at the most');
-  command('unpin', 'follow DNS or ACTIVE_SITE again', unpin);
-  command('accept', "confirm that the VM at a site's URL is the right one", accept).requiredOption(
-    '--site <site>',
-    'primary or dr',
-  );
+    .requiredOption('--for <duration>', 'for how long: 30m, 2h, 1d; a week at the most')
+    .option('--json', 'as JSON');
+  command('unpin', 'follow DNS or ACTIVE_SITE again', unpin).option('--json', 'as JSON');
+  command('accept', "confirm that the VM at a site's URL is the right one", accept)
+    .requiredOption('--site <site>', 'primary or dr')
+    .option('--json', 'as JSON');
   command('doctor', 'check both databases, Redis, DNS and their settings', doctor).option(
     '--json',
     'as JSON',
@@ -110,16 +123,37 @@ export async function runCli(args: readonly string[]): Promise<number> {
     await program.parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.unknown;
-    complain(errorText(error));
+    const json = args.includes('--json');
+    if (!(error instanceof CommanderError)) return fail(error, { json });
+    if (error.exitCode === 0) return EXIT.fine;
+    // commander has told it on standard error.
+    if (json) printJson({ error: error.message.replace(/^error: /, '') });
     return EXIT.unknown;
   }
+}
+
+/** Node reads the environment whenever something is coloured. */
+function withoutColours(): void {
+  delete process.env['FORCE_COLOR'];
+  process.env['NO_COLOR'] = '1';
+}
+
+/** The names of a command and of those above it, below the program's own. */
+const pathOf = (command: Command): string[] =>
+  command.parent ? [...pathOf(command.parent), command.name()] : [];
+
+/** A word that is no subcommand would go to the one that needs none, and be refused there in strange words. */
+function refuseUnknown(group: Command): void {
+  const [word = ''] = group.args;
+  const names = group.commands.map((one) => one.name());
+  if (word === '' || word.startsWith('-') || names.includes(word) || word === 'help') return;
+  group.error(`error: unknown command '${word}' (vm-sync ${group.name()} has ${names.join(', ')})`);
 }
 
 const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 /** A wrong setting ends a command before it does anything. */
-async function withConfig<O>(
+async function withConfig<O extends Json>(
   envFile: string | undefined,
   options: O,
   action: (config: Config, options: O) => Promise<ExitCode>,
@@ -128,13 +162,11 @@ async function withConfig<O>(
   try {
     config = envToConfig(readEnv(process.env, envFile));
   } catch (error) {
-    complain(error instanceof ConfigError ? error.message : errorText(error));
-    return EXIT.unknown;
+    return fail(error, options);
   }
   try {
     return await action(config, options);
   } catch (error) {
-    complain(withoutSecrets(errorText(error), secretsOf(config)));
-    return EXIT.unknown;
+    return fail(withoutSecrets(errorText(error), secretsOf(config)), options);
   }
 }

@@ -23,6 +23,7 @@ import { checkSettings } from '@vm-sync/scheduler';
 import { checkGaps, NOTHING_SET_ASIDE } from '@vm-sync/steps';
 import { type Databases, openDatabases } from '@vm-sync/victoria-metrics';
 import { lookAtDirection, rememberedDirection } from './direction.ts';
+import type { Report } from './progress-line.ts';
 import { withRedis } from './redis.ts';
 
 /** Where counts agree everywhere, a dry run compares exactly for so long. */
@@ -42,12 +43,13 @@ const RUNS_READ = 50;
 export async function forecastBackfill(
   config: Config,
   range: BackfillRange,
+  progress: Report = () => {},
 ): Promise<BackfillForecast> {
   const databases = openDatabases(config.vm);
   try {
     const active = await lookAtDirection(config, await rememberedDirection(config));
     const sound = await cutAtRetention(config, databases, active, range);
-    const { report, plans } = await compare(config, databases, active, sound);
+    const { report, plans } = await compare(config, databases, active, sound, progress);
     if (report.outcome === 'unknown')
       throw new VmSyncError('retryable', `unknown: ${report.reason}`);
     const { proven, damaged } = report.forward;
@@ -91,6 +93,7 @@ function compare(
   databases: Databases,
   active: ActiveSite,
   { window, match }: BackfillRange,
+  progress: Report,
 ) {
   const settings = checkSettings(config);
   return checkGaps(
@@ -101,6 +104,7 @@ function compare(
       setAside: async () => NOTHING_SET_ASIDE,
       setAsideRecoveries: async () => NOTHING_SET_ASIDE,
       limits: { ...PLAN_LIMITS, chunksPerRun: CHUNKS_MOST },
+      progress,
     },
     {
       ...settings,

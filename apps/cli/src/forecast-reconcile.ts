@@ -8,13 +8,17 @@ import {
 import type { Config } from '@vm-sync/runtime';
 import { compareNow } from './commands/check.ts';
 import { speedOf } from './forecast-backfill.ts';
+import type { Report } from './progress-line.ts';
 
 /**
  * What a reconcile would copy now: a comparison by the scheduler's own step, which writes nothing and needs no Redis. Throws a
  * `VmSyncError` when a site cannot be asked.
  */
-export async function forecastReconcile(config: Config): Promise<ReconcileForecast> {
-  const { report, plans } = await compareNow(config, { recover: 'everything' });
+export async function forecastReconcile(
+  config: Config,
+  progress?: Report,
+): Promise<ReconcileForecast> {
+  const { report, plans } = await compareNow(config, { recover: 'everything' }, progress);
   if (report.outcome === 'unknown') throw new VmSyncError('retryable', `unknown: ${report.reason}`);
   const { counted = [], failed = null } = report.surplus ?? {};
   if (failed !== null) throw new VmSyncError('retryable', `unknown: ${failed}`);

@@ -1,3 +1,5 @@
 import { runCli } from './cli.ts';
+import { endQuietlyWhenClosed } from './output.ts';
 
+endQuietlyWhenClosed();
 process.exitCode = await runCli(process.argv.slice(2));

@@ -1,3 +1,7 @@
+import { errorText } from '@vm-sync/core';
+import { paintOn } from '@vm-sync/runtime';
+import { type TableOptions, tableLines } from './terminal.ts';
+
 /** Exit codes of every command. */
 export const EXIT = {
   fine: 0,
@@ -19,12 +23,56 @@ export const complain = (text: string): void => {
 
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
 
-/** Rows of name and value, values aligned. */
-export function table(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+export interface Json {
+  /** One JSON document on standard output, and nothing else there. */
+  readonly json?: boolean;
 }
+
+/** The answer of a command: as JSON, or in lines for people. */
+export function answer({ json }: Json, value: unknown, ...lines: readonly string[]): void {
+  if (json) printJson(value);
+  else for (const line of lines) print(line);
+}
+
+/**
+ * A command that could not find out. Its sentence goes to standard error; with `--json` standard output has a document
+ * all the same, so that a script reads one in every case.
+ */
+export function fail(error: unknown, { json }: Json): ExitCode {
+  const text = errorText(error);
+  complain(text);
+  if (json) printJson({ error: text });
+  return EXIT.unknown;
+}
+
+export const paint = paintOn(process.stdout);
+
+export const onTerminal = (): boolean => process.stdout.isTTY === true;
+
+/** How wide lines may be; undefined where no person looks at them. */
+export const columns = (): number | undefined =>
+  onTerminal() ? process.stdout.columns || 80 : undefined;
+
+export const table = (
+  rows: readonly (readonly string[])[],
+  options: Omit<TableOptions, 'columns'> = {},
+): string => tableLines(rows, { columns: columns(), ...options }).join('\n');
 
 export const iso = (ms: number | null): string => (ms === null ? '-' : new Date(ms).toISOString());
 
 export const number = (amount: number): string => new Intl.NumberFormat('en-US').format(amount);
+
+const closing = new AbortController();
+
+/** Aborted when nobody reads standard output any more (`| head`). */
+export const outputClosed: AbortSignal = closing.signal;
+
+/** Whoever stops reading has read enough: that is no error, and the exit code stays what was found. */
+export function endQuietlyWhenClosed(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      closing.abort();
+    });
+  }
+}

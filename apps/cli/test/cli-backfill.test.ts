@@ -66,9 +66,10 @@ test.concurrent('a backfill repairs what it was asked for, and says how far it i
     seen.not_ready_because.some((why) => /differ before .*run vm-sync backfill --from/.test(why)),
   );
   expect(state.failback_ready).toBe(false);
-  const asked = await stack.run('backfill', adviceOf(state.not_ready_because));
+  // Watched to its end.
+  const asked = await stack.run('backfill', [...adviceOf(state.not_ready_because), '--watch']);
   expect([asked.code, asked.stderr]).toEqual([0, '']);
-  const [, id] = /^backfill (\S+) asked for: /.exec(asked.stdout) ?? [];
+  const [, id] = /^backfill (\S+) asked for: .*\n\1 {2}done {2}/.exec(asked.stdout) ?? [];
   await stack.untilReady();
   const [done] = await listed(stack);
   expect(done).toMatchObject({
@@ -78,8 +79,9 @@ test.concurrent('a backfill repairs what it was asked for, and says how far it i
   expect((await stack.run('backfill', ['list'])).stdout).toMatch(
     new RegExp(`^${id} {2}done {2}primary → dr .*\n {2}3,000 samples repaired\n$`),
   );
-  const late = await stack.run('backfill', ['pause', id ?? '']);
+  const late = await stack.run('backfill', ['pause', id ?? '', '--json']);
   expect([late.code, late.stderr]).toEqual([2, expect.stringContaining(`${id} is done`)]);
+  expect(JSON.parse(late.stdout).error).toContain(`${id} is done`);
   // Now a repair has been measured.
   const dry = await stack.run('backfill', [...range, '--dry-run']);
   expect([dry.code, dry.stdout]).toEqual([0, expect.stringMatching(/nothing is missing\n$/)]);

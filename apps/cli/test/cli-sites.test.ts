@@ -89,6 +89,14 @@ test.concurrent('a site that answers badly makes every check unknown, and READY 
   }
   await stack.untilReady();
   expect(scheduler.ended).toBeUndefined();
+  // Each kind of fault is told once, in the words of the guides, with the plain URL and the check that saw it.
+  const told = scheduler.lines.filter(({ event }) => event === 'check-unknown');
+  const said = `Check unknown: Remote VM unhealthy: ${stack.dr.proxy.url} (`;
+  expect(told.find(({ msg }) => msg.startsWith(said))).toMatchObject({
+    level: 'warn',
+    checkId: expect.any(String),
+  });
+  expect(new Set(told.map(({ msg }) => msg)).size).toBe(told.length);
 });
 
 test.concurrent('a certificate that does not verify, and one that does', async () => {

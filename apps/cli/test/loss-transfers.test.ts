@@ -63,6 +63,10 @@ async function cutAll(
     });
   }
   proxy.setFault(null);
+  for (const line of failures()) {
+    const ids = { runId: expect.any(String), jobId: expect.any(String) };
+    expect(line).toMatchObject({ level: 'warn', ...ids });
+  }
   return failures().map(({ msg }) => msg);
 }
 

@@ -11,7 +11,7 @@ import {
   type QueueName,
   Store,
 } from '@vm-sync/queue';
-import { type Config, type Logger, secretsOf, withoutSecrets } from '@vm-sync/runtime';
+import { type Config, type Logger, secretsOf, watchRedis, withoutSecrets } from '@vm-sync/runtime';
 import { Queue } from 'bullmq';
 import { oncePer } from './once-per.ts';
 
@@ -40,12 +40,12 @@ export function openContext(config: Config, log: Logger, forecasts: Forecasts): 
   const redis = connect(config.redisUrl, 'brief');
   const secrets = secretsOf(config);
   const complain = oncePer(LOG_EVERY_MS, (message: string) =>
-    log.warn(`Redis: ${withoutSecrets(message, secrets)}`),
+    log.warn(withoutSecrets(message, secrets)),
   );
-  redis.on('error', (error: NodeJS.ErrnoException) => complain(error.message || `${error.code}`));
+  const watch = watchRedis(redis, log);
   const store = new Store(redis, complain);
   const queues = Object.fromEntries(
-    QUEUE_NAMES.map((name) => [name, openQueue(name, redis, complain)]),
+    QUEUE_NAMES.map((name) => [name, openQueue(name, redis, watch)]),
   ) as Record<QueueName, Queue>;
   const paces = new PaceStore(redis);
   const dutyStore = new DutyStore(redis);
@@ -60,7 +60,7 @@ export function openContext(config: Config, log: Logger, forecasts: Forecasts): 
 function openQueue(
   name: QueueName,
   connection: Context['redis'],
-  complain: (message: string) => void,
+  watch: ReturnType<typeof watchRedis>,
 ): Queue {
   const queue = new Queue(QUEUES[name], {
     connection,
@@ -70,7 +70,7 @@ function openQueue(
     skipMetasUpdate: true,
     ...(name === 'checks' ? { defaultJobOptions: CHECK_OPTIONS } : {}),
   });
-  queue.on('error', (error) => complain(error.message));
+  watch(queue);
   return queue;
 }
 

@@ -24,16 +24,14 @@ export async function runBackfill(
   order: BackfillOrder,
   job: Job,
 ): Promise<string> {
-  const { memory, log } = context;
+  const { memory } = context;
   const { state } = await memory.load();
   const step = applied(state, order, job.timestamp);
   for (const event of step.events) await emit(context, event);
   await memory.save(step.state);
   if (order.action !== 'start') await changeRuns(context, order.id, order.action);
   await requestCheck(context, 'operator');
-  const text = describe(order);
-  log.info({ backfillId: order.id }, text);
-  return text;
+  return describe(order);
 }
 
 /** What cannot be done now cannot be done by trying again either. */

@@ -13,7 +13,7 @@ import {
   type SyncState,
   setAsideStuck,
 } from '@vm-sync/core';
-import { CHECK_OPTIONS, type CheckOrder, type Status } from '@vm-sync/queue';
+import { CHECK_OPTIONS, type CheckOrder, ChunkOrder, type Status } from '@vm-sync/queue';
 import { type CheckResult, checkGaps, type Plan } from '@vm-sync/steps';
 import type { Job } from 'bullmq';
 import { AFTER_WIPE_MS, withLostRepairs } from './after-wipe.ts';
@@ -96,7 +96,9 @@ export async function runCheck(
   const confirmMs = confirmInMs(state, Date.now(), config.checkIntervalMs);
   if (confirmMs !== undefined) await requestCheck(context, 'direction', confirmMs);
   const text = describe(result.report, order.cause, state.consecutiveClean);
-  log.info({ outcome: result.report.outcome, tookMs: result.report.tookMs }, text);
+  const { outcome, tookMs } = result.report;
+  // Why it is unknown has been told, once, as an event.
+  log.info({ outcome, tookMs }, outcome === 'unknown' ? `check (${order.cause}): unknown` : text);
   return text;
 }
 
@@ -238,7 +240,8 @@ async function retryFailed(
   const again = worthRetrying(work.failed, { nowMs: Date.now(), ...seen });
   for (const chunk of again) {
     await chunk.retry('failed');
-    log.info({ jobId: chunk.id }, `chunk ${chunk.id} is tried again`);
+    const { runId } = ChunkOrder.safeParse(chunk.data).data ?? {};
+    log.info({ runId, jobId: chunk.id }, `chunk ${chunk.id} is tried again`);
   }
   return work.failed.filter((job) => !again.includes(job));
 }

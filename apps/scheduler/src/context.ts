@@ -1,5 +1,5 @@
 import { connect, DutyStore, openQueue, PaceStore, PREFIX, Store } from '@vm-sync/queue';
-import type { Config, Logger } from '@vm-sync/runtime';
+import { type Config, type Logger, watchRedis } from '@vm-sync/runtime';
 import { type Databases, openDatabases } from '@vm-sync/victoria-metrics';
 import { FlowProducer, type Queue } from 'bullmq';
 import { Duty } from './duty.ts';
@@ -24,18 +24,20 @@ export interface SchedulerContext {
   readonly notifications: Queue;
   /** For the workers of this process. */
   readonly connection: ReturnType<typeof connect>;
+  /** Listens to a part that may notice that Redis is away. */
+  readonly watch: ReturnType<typeof watchRedis>;
   close(): Promise<void>;
 }
 
 export function createContext(config: Config, log: Logger): SchedulerContext {
   const connection = connect(config.redisUrl, 'endless');
-  quietly(connection, log);
+  const watch = watchRedis(connection, log);
   const store = new Store(connection, (message) => log.error(message));
   const checks = openQueue('checks', connection);
   const repairs = openQueue('repairs', connection);
   const notifications = openQueue('notifications', connection);
   const flows = new FlowProducer({ connection, prefix: PREFIX });
-  for (const part of [checks, repairs, notifications, flows]) quietly(part, log);
+  for (const part of [checks, repairs, notifications, flows]) watch(part);
   const databases = openDatabases(config.vm);
   const parts = {
     config,
@@ -51,6 +53,7 @@ export function createContext(config: Config, log: Logger): SchedulerContext {
     repairs,
     notifications,
     connection,
+    watch,
     async close() {
       await Promise.all([checks.close(), repairs.close(), notifications.close(), flows.close()]);
       await Promise.all([databases.primary.close(), databases.dr.close()]);
@@ -58,20 +61,4 @@ export function createContext(config: Config, log: Logger): SchedulerContext {
     },
   };
   return { ...parts, duty: new Duty(parts) };
-}
-
-/** Listeners repeat a lost connection many times a second; one line in ten seconds is enough to know. */
-const ERROR_EVERY_MS = 10_000;
-
-/** Redis being away is an event, not a crash: clients reconnect by themselves. */
-function quietly(
-  emitter: { on(event: 'error', listener: (error: Error) => void): unknown },
-  log: Logger,
-): void {
-  let toldMs = 0;
-  emitter.on('error', (error) => {
-    if (Date.now() - toldMs < ERROR_EVERY_MS) return;
-    toldMs = Date.now();
-    log.warn({ err: error.message }, 'Redis cannot be reached; trying again until it can');
-  });
 }

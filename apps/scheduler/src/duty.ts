@@ -153,7 +153,7 @@ export class Duty {
     this.#ticking = this.#ticking.then(async () => {
       await this.#step(askForCheck).catch((error: unknown) => {
         this.#unable = errorText(error);
-        this.#parts.log.debug({ err: this.#unable }, 'heartbeat');
+        this.#parts.log.debug({ err: error }, 'no heartbeat was written');
       });
       await this.#show();
     });
@@ -226,7 +226,7 @@ export class Duty {
     this.#carry(beganMs, stance);
     await this.#lend();
     await this.#write(true, [direction.source]).catch((error: unknown) => {
-      this.#parts.log.debug({ err: errorText(error) }, 'heartbeat');
+      this.#parts.log.debug({ err: error }, 'no heartbeat was written to the source');
     });
   }
 
@@ -340,7 +340,7 @@ export class Duty {
   async #show(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     await this.#parts.dutyStore.saveView(this.view()).catch((error: unknown) => {
-      this.#parts.log.debug({ err: errorText(error) }, 'heartbeat');
+      this.#parts.log.debug({ err: error }, 'the duty could not be shown');
     });
   }
 }

@@ -41,7 +41,7 @@ export class Governor {
       try {
         await this.tick();
       } catch (error) {
-        this.#context.log.debug({ err: errorText(error) }, 'pace');
+        this.#context.log.debug({ err: error }, 'the pace could not be set');
       }
       await sleep(TICK_MS, undefined, { signal }).catch(() => {});
     }

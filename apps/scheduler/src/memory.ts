@@ -1,4 +1,4 @@
-import { EMPTY_STATE, type SyncState } from '@vm-sync/core';
+import { EMPTY_STATE, errorText, type SyncState } from '@vm-sync/core';
 import type { Store } from '@vm-sync/queue';
 import { type Logger, readStateFile, setStateFileAside, writeStateFile } from '@vm-sync/runtime';
 
@@ -57,7 +57,7 @@ export class Memory {
       return await readStateFile(this.#file);
     } catch (error) {
       const aside = await setStateFileAside(this.#file, Date.now());
-      this.#log.error({ aside }, `${(error as Error).message}; set aside as ${aside}`);
+      this.#log.error({ aside }, `${errorText(error)}; set aside as ${aside}`);
       return undefined;
     }
   }

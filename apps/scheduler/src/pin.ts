@@ -6,7 +6,7 @@ import { emit } from './tell.ts';
 
 /** The `pin` job: puts an operator's word about the direction into the state, or takes it out. Safe to run twice. */
 export async function runPin(context: SchedulerContext, order: PinOrder): Promise<string> {
-  const { memory, log } = context;
+  const { memory } = context;
   const { state } = await memory.load();
   if (order.action === 'pin' && !pinAt(order.pin, Date.now())) {
     return 'the pin had ended before it could be set; nothing was changed';
@@ -15,9 +15,7 @@ export async function runPin(context: SchedulerContext, order: PinOrder): Promis
   for (const event of step.events) await emit(context, event);
   await memory.save(step.state);
   await requestCheck(context, 'operator');
-  const text = describe(order, step.events.length > 0);
-  log.info(text);
-  return text;
+  return describe(order, step.events.length > 0);
 }
 
 function describe(order: PinOrder, changed: boolean): string {

@@ -24,7 +24,7 @@ export async function runReconcile(
   order: ReconcileOrder,
   job: Job,
 ): Promise<string> {
-  const { config, memory, store, log } = context;
+  const { config, memory, store } = context;
   const { state } = await memory.load();
   const step = applied(state, order, job.timestamp, config.syncDirection);
   for (const event of step.events) await emit(context, event);
@@ -36,9 +36,7 @@ export async function runReconcile(
     await cancelRuns(context, runs);
   }
   await requestCheck(context, 'operator');
-  const text = order.action === 'start' ? `reconcile ${order.id} started` : 'reconcile cancelled';
-  log.info(text);
-  return text;
+  return order.action === 'start' ? `reconcile ${order.id} started` : 'reconcile cancelled';
 }
 
 /** What cannot be done now cannot be done by trying again either. */

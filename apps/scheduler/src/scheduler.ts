@@ -1,4 +1,4 @@
-import { errorKind, errorText } from '@vm-sync/core';
+import { errorKind, errorText, formatDuration } from '@vm-sync/core';
 import {
   AcceptOrder,
   BackfillOrder,
@@ -41,7 +41,7 @@ export async function startScheduler(config: Config, log: Logger): Promise<Runni
   const context = createContext(config, log);
   const workers = [checksWorker(context), notificationsWorker(context)];
   for (const worker of workers) {
-    worker.on('error', (error) => log.debug({ err: error.message }, 'worker'));
+    context.watch(worker);
     worker.on('lockRenewalFailed', (ids) => {
       for (const id of ids) worker.cancelJob(id, 'lock lost');
     });
@@ -52,9 +52,12 @@ export async function startScheduler(config: Config, log: Logger): Promise<Runni
   void governor.run();
   void context.duty.run();
   const timer = setInterval(() => {
-    assertSchedule(context).catch((error) => log.warn({ err: errorText(error) }, 'schedule'));
+    assertSchedule(context).catch((error) =>
+      log.warn({ err: error }, 'the schedule of checks could not be asserted; tried again in 15 s'),
+    );
   }, REASSERT_MS);
-  log.info({ role: config.role }, `scheduler started, a check every ${config.checkIntervalMs} ms`);
+  const every = formatDuration(config.checkIntervalMs);
+  log.info({ role: config.role }, `scheduler started, a check every ${every}`);
   return {
     async close() {
       clearInterval(timer);
@@ -81,11 +84,14 @@ async function assertSchedule({ checks, config }: SchedulerContext): Promise<voi
   );
 }
 
-function checksWorker(context: SchedulerContext): Worker {
+/** What a job logs carries its id: a check's is `checkId`, because its lines may also name a chunk's job. */
+function checksWorker(of: SchedulerContext): Worker {
   return new Worker(
     QUEUES.checks,
     async (job: Job, token?: string, signal?: AbortSignal) => {
       const aborted = signal ?? new AbortController().signal;
+      const log = of.log.child(job.name === 'check-gaps' ? { checkId: job.id } : { jobId: job.id });
+      const context = { ...of, log };
       try {
         if (job.name === 'settle-run')
           return await settleRun(context, SettleOrder.parse(job.data), job);
@@ -105,12 +111,12 @@ function checksWorker(context: SchedulerContext): Worker {
           await job.moveToWait(token);
           throw new WaitingError();
         }
-        context.log.error({ jobId: job.id, err: errorText(error) }, `${job.name} failed`);
+        log.error({ err: error }, `${job.name} failed: ${errorText(error)}`);
         throw error;
       }
       throw new UnrecoverableError(`no job of this name is known: ${job.name}; remove it`);
     },
-    { connection: context.connection, prefix: PREFIX, concurrency: 1, ...LOCK },
+    { connection: of.connection, prefix: PREFIX, concurrency: 1, ...LOCK },
   );
 }
 
@@ -125,7 +131,7 @@ function notificationsWorker({ config, connection, log }: SchedulerContext): Wor
         await postWebhook(config.notify, order.data.text);
         return 'delivered';
       } catch (error) {
-        log.warn({ jobId: job.id }, errorText(error));
+        log.warn({ jobId: job.id, event: order.data.kind }, errorText(error));
         if (errorKind(error) === 'final') throw new UnrecoverableError(errorText(error));
         throw error;
       }

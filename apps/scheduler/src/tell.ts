@@ -9,10 +9,16 @@ export async function emit(
 ): Promise<void> {
   const { severity, text, notify } = tell(event);
   const atMs = Date.now();
-  context.log[severity]({ event: event.kind }, text);
+  context.log[severity]({ event: event.kind, ...idsIn(event) }, text);
   const record: NotifyOrder = { kind: event.kind, severity, text, atMs };
   await context.store.addEvent(record);
   if (notify && context.config.notify) {
     await context.notifications.add('notify', record, NOTIFY_OPTIONS);
   }
+}
+
+/** The backfill or reconcile that an event is about. */
+function idsIn(event: SyncEvent): Record<string, string> {
+  if (!('id' in event)) return {};
+  return { [event.kind.startsWith('backfill-') ? 'backfillId' : 'reconcileId']: event.id };
 }

@@ -17,7 +17,7 @@ export class Diary {
 
   constructor(job: Job, order: ChunkOrder, log: Logger) {
     this.#job = job;
-    this.#log = log.child({ jobId: job.id, runId: order.runId });
+    this.#log = log.child({ runId: order.runId, jobId: job.id });
     this.#prefix = `try ${job.attemptsStarted}`;
     const { selectors, window, samples } = order.chunk;
     const what = selectors.length === 1 ? selectors[0] : `${selectors.length} selectors`;
@@ -26,8 +26,8 @@ export class Diary {
     );
   }
 
-  say(text: string): void {
-    this.#log.info(text);
+  say(text: string, severity: 'info' | 'warn' = 'info'): void {
+    this.#log[severity](text);
     const line = `${new Date().toISOString()} ${this.#prefix}: ${text}`;
     this.#write(() => this.#job.log(line));
   }
@@ -40,8 +40,8 @@ export class Diary {
     this.#progress({ bytes: this.#bytes });
   }
 
-  async end(text: string): Promise<void> {
-    this.say(text);
+  async end(text: string, severity: 'info' | 'warn' = 'info'): Promise<void> {
+    this.say(text, severity);
     await this.#pending;
   }
 
@@ -81,7 +81,7 @@ export class Diary {
   /** In order, and without holding up the copy; a job that is gone has no diary. */
   #write(act: () => Promise<unknown>): void {
     this.#pending = this.#pending.then(act).catch((error: Error) => {
-      this.#log.debug({ err: error.message }, 'diary');
+      this.#log.debug({ err: error }, "a line of the job's own log was lost");
     });
   }
 }

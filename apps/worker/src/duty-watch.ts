@@ -1,4 +1,4 @@
-import { errorText, VmSyncError } from '@vm-sync/core';
+import { VmSyncError } from '@vm-sync/core';
 import type { DutyStore } from '@vm-sync/queue';
 import type { Logger } from '@vm-sync/runtime';
 
@@ -57,7 +57,7 @@ export class DutyWatch {
     try {
       this.#heldUntilMs = askedMs + (await this.#store.lentForMs());
     } catch (error) {
-      this.#log.debug({ err: errorText(error) }, 'duty');
+      this.#log.debug({ err: error }, 'the duty could not be read');
     }
   }
 }

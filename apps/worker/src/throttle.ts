@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorText, lostPace, type Pace, type PaceLimits, VmSyncError } from '@vm-sync/core';
+import { lostPace, type Pace, type PaceLimits, VmSyncError } from '@vm-sync/core';
 import type { PaceStore } from '@vm-sync/queue';
 import type { Logger } from '@vm-sync/runtime';
 
@@ -94,7 +94,7 @@ export class Throttle {
       this.#pace = await this.#store.current(this.#limits);
       this.#seenMs = performance.now();
     } catch (error) {
-      this.#log.debug({ err: errorText(error) }, 'pace');
+      this.#log.debug({ err: error }, 'the pace could not be read');
     }
   }
 }

@@ -20,7 +20,7 @@ import {
   QUEUES,
   Store,
 } from '@vm-sync/queue';
-import { type Config, hearWitnesses, type Logger } from '@vm-sync/runtime';
+import { type Config, hearWitnesses, type Logger, watchRedis } from '@vm-sync/runtime';
 import { repairChunk, ShortError } from '@vm-sync/steps';
 import { type Databases, openDatabases, transferBetween } from '@vm-sync/victoria-metrics';
 import {
@@ -77,7 +77,7 @@ const CANCELLED: Omit<ChunkResult, 'tookMs'> = {
 /** Starts a worker: it repairs chunks, WORKER_CONCURRENCY at a time. */
 export async function startWorker(config: Config, log: Logger): Promise<Running> {
   const connection = connect(config.redisUrl, 'endless');
-  connection.on('error', (error) => log.debug({ err: error.message }, 'Redis'));
+  const watch = watchRedis(connection, log);
   const databases = openDatabases(config.vm);
   const locks = new LockWatch(LOCK_MS);
   const store = new Store(connection, (message) => log.error(message));
@@ -102,7 +102,7 @@ export async function startWorker(config: Config, log: Logger): Promise<Running>
     },
   );
   locks.follow(worker);
-  worker.on('error', (error) => log.debug({ err: error.message }, 'worker'));
+  watch(worker);
   await worker.waitUntilReady();
   log.info(`worker started, ${config.workerConcurrency} chunks at a time`);
   return {
@@ -200,7 +200,7 @@ async function count(
     const finished = { atMs: Date.now(), planned: chunk.samples, samples, bytes };
     await store.countChunk(runId, job.id ?? '', finished);
   } catch (error) {
-    log.warn({ err: errorText(error), jobId: job.id }, 'a chunk that is done was not counted');
+    log.warn({ runId, jobId: job.id, err: error }, 'a chunk that is done was not counted');
   }
 }
 
@@ -312,7 +312,7 @@ async function failed(
     await job.moveToDelayed(Date.now() + (error.retryAfterMs ?? BUSY_MS), token);
     throw new DelayedError();
   }
-  await diary.end(`failed: ${text}`);
+  await diary.end(`failed: ${text}`, 'warn');
   if (error instanceof VmSyncError && error.timedOut) await diary.countTimeout();
   await diary.markTurned(error instanceof TurnedError);
   if (kind === 'final') {

@@ -11,6 +11,7 @@ import {
 import { parseRedisUrl } from '@vm-sync/queue';
 import { z } from 'zod';
 import type { Env } from './env.ts';
+import type { LogFormat } from './logger.ts';
 
 /** How to reach one VictoriaMetrics; files are already read. */
 export interface VmConfig {
@@ -64,6 +65,7 @@ export interface Config {
   /** Bounds for all workers together; how much of them is used depends on the databases. */
   readonly paceLimits: PaceLimits;
   readonly logLevel: string;
+  readonly logFormat: LogFormat;
 }
 
 /** Every fault of a configuration at once, one to a line: the variable, what is wrong, what was expected. */
@@ -218,6 +220,7 @@ const Schema = z.object({
   MAX_COPIES: wholeNumber(1, 1_000).prefault('4'),
   MAX_BYTES_PER_SECOND: bytes(100_000).optional(),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').prefault('info'),
+  LOG_FORMAT: oneOf('auto', 'json', 'pretty').prefault('auto'),
 });
 
 const VmSchema = z.object({ ...vm('LOCAL'), ...vm('REMOTE') });
@@ -306,6 +309,7 @@ export function envToConfig(given: Env): Config {
       maxBytesPerS: data.MAX_BYTES_PER_SECOND ?? null,
     },
     logLevel: data.LOG_LEVEL,
+    logFormat: data.LOG_FORMAT,
   };
 }
 

@@ -70,6 +70,7 @@ test('the defaults are those of the table', () => {
     workerConcurrency: 2,
     paceLimits: { maxCopies: 4, maxBytesPerS: null },
     logLevel: 'info',
+    logFormat: 'auto',
   });
 });
 
@@ -112,6 +113,7 @@ test('every variable is taken', () => {
     MAX_COPIES: '16',
     MAX_BYTES_PER_SECOND: '50MB',
     LOG_LEVEL: 'debug',
+    LOG_FORMAT: 'json',
     LOCAL_VM_READ_URL: 'http://select/1/prometheus',
     LOCAL_VM_WRITE_URL: 'http://insert/1/prometheus',
     LOCAL_VM_USERNAME: 'u',
@@ -139,6 +141,7 @@ test('every variable is taken', () => {
     workerConcurrency: 4,
     paceLimits: { maxCopies: 16, maxBytesPerS: 50_000_000 },
     logLevel: 'debug',
+    logFormat: 'json',
     vm: {
       primary: {
         readUrl: 'http://select/1/prometheus',
@@ -199,6 +202,7 @@ const wrong: Env = {
   MAX_COPIES: '0',
   MAX_BYTES_PER_SECOND: '50 megabytes',
   LOG_LEVEL: 'loud',
+  LOG_FORMAT: 'xml',
 };
 
 test('every fault is told at once, each variable once, and no secret is repeated', () => {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { withoutSecrets } from '../src/index.ts';
 
@@ -23,9 +23,14 @@ describe('a text without secrets', () => {
   });
 });
 
-test('a log line is JSON with a time, a level and a process, and without secrets', async () => {
+const logSome = (env: NodeJS.ProcessEnv = {}) => {
   const script = join(import.meta.dirname, 'log-some.ts');
-  const { stdout } = await run(process.execPath, ['--conditions=@vm-sync/source', script]);
+  const node = ['--conditions=@vm-sync/source', script];
+  return run(process.execPath, node, { env: { ...process.env, ...env } });
+};
+
+test('a log line is JSON with a time, a level and a process, and without secrets', async () => {
+  const { stdout } = await logSome();
   const lines = stdout
     .trim()
     .split('\n')
@@ -39,8 +44,29 @@ test('a log line is JSON with a time, a level and a process, and without secrets
       msg: 'with ***',
     },
     expect.objectContaining({ level: 'error', process: 'worker', msg: 'failed' }),
+    expect.objectContaining({ level: 'warn', msg: 'failed again' }),
   ]);
   expect(lines[1].err.message).toContain('***');
   expect(lines[1].err.message).toContain('cause ***');
   expect(stdout).not.toMatch(/hunter2|p%40ss|p@ss/);
+});
+
+test('an error of our own needs no stack, any other does', async () => {
+  const lines = (await logSome()).stdout.trim().split('\n');
+  const [, unforeseen, own] = lines.map((line) => JSON.parse(line).err);
+  expect(unforeseen.stack).toContain('log-some.ts');
+  expect(own).toMatchObject({ type: 'VmSyncError', kind: 'busy', site: 'dr' });
+  expect(own.message).toBe('VM export error: dr: socket hang up');
+  expect(own).not.toHaveProperty('stack');
+});
+
+test('for people, where that is asked for: readable, coloured on demand, and without secrets', async () => {
+  const { stdout } = await logSome({ SOME_FORMAT: 'pretty', FORCE_COLOR: '1' });
+  expect(stdout).toContain('\u001b[31merror');
+  const text = stripVTControlCharacters(stdout);
+  expect(text).toMatch(
+    /^\d\d:\d\d:\d\d {2}info {3}worker {5}with \*\*\* {2}url=http:\/\/u:\*\*\*@h\n/,
+  );
+  expect(text).toMatch(/error {2}worker {5}failed\n {4}Error: bad \*\*\*/);
+  expect(text).not.toMatch(/hunter2|p%40ss|p@ss/);
 });

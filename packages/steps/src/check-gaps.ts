@@ -55,6 +55,7 @@ import { BUCKETS_PER_SLICE, type Comparison, compareWindows } from './compare-wi
 import { backwards, findSurplus } from './find-surplus.ts';
 import { Findings } from './findings.ts';
 import { lookAtFreshness } from './freshness.ts';
+import { type CheckAct, type CheckProgress, shareLookedAt } from './how-far.ts';
 import { IdentityError, identify } from './identify.ts';
 import type { Pair, SiteDatabase } from './ports.ts';
 import { seekGaps } from './seek-gaps.ts';
@@ -97,6 +98,8 @@ export interface CheckContext {
   readonly begin?: (plan: Plan, state: SyncState) => Promise<void>;
   /** True when something else waits for this check to end; what is left to prove then waits for the next one. */
   readonly isAwaited?: () => Promise<boolean>;
+  /** Told how far the check is, again and again, for those who wait for it. */
+  readonly progress?: (seen: CheckProgress) => void;
   readonly limits?: PlanLimits | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -364,6 +367,7 @@ class Look {
     const found = this.#findings();
     for await (const slice of compareWindows(this.#comparison, lookBack, 'counts')) {
       found.add(slice.window, slice.parts, 'counts');
+      this.#tell('looking back', lookBack, slice.window);
     }
     await this.#seekAndProve(this.#comparison, due, found, null);
     return found;
@@ -404,6 +408,7 @@ class Look {
     const key = directionKey(pair.direction);
     const [history, mark] = [this.#state.history[key] as History, this.#state.marks[key] as Mark];
     if (!found.isClean() || found.isFull()) return history;
+    this.#tell('surveying');
     const { now } = this.#context;
     const spendMs = history.complete ? surveyMs * AGAIN_SHARE : surveyMs;
     const limits = { edgeMs: this.#edgeMs, deadlineMs: now() + spendMs, now };
@@ -451,6 +456,7 @@ class Look {
     const open = subtractWindows(all, busy);
     const toRecover = wanted ? open : asked ? openOf(reconcile, open) : [];
     const findings = new Findings(measure.stepMs, setAside.covers);
+    this.#tell('looking backwards');
     const deadlineMs = this.#context.now() + surplusMs;
     const look = await findSurplus(
       backwards(this.#comparison),
@@ -508,6 +514,7 @@ class Look {
     if (wide && !measure.dedupDiffers) {
       for await (const part of seekGaps(comparison, windows)) {
         found.add(part.window, [part], 'sought');
+        this.#tell('seeking', windows, part.window);
         if (found.isFull()) break;
       }
       if (backfillId === null) this.#assertNotShrunken(found);
@@ -518,11 +525,18 @@ class Look {
     }
     for await (const slice of compareWindows(comparison, toProve, 'exact')) {
       found.add(slice.window, slice.parts, 'exact');
+      this.#tell('proving', toProve, slice.window);
       if (found.isFull() || (wide && (await this.#mustEnd(this.#deadlineMs)))) break;
     }
     if (backfillId === null) this.#assertNotShrunken(found);
     // What only prints could tell is planned too, unless a run has begun already.
     if (!begun) await this.#begin(found, backfillId);
+  }
+
+  /** Without windows nothing can be said of how far it is. */
+  #tell(act: CheckAct, windows?: readonly Window[], last?: Window): void {
+    const share = windows && last ? shareLookedAt(windows, last.fromMs) : null;
+    this.#context.progress?.({ act, share });
   }
 
   async #mustEnd(deadlineMs: number): Promise<boolean> {

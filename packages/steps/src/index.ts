@@ -8,6 +8,7 @@ export {
   type SetAside,
 } from './check-gaps.ts';
 export { type FreshnessContext, type FreshnessSettings, lookAtFreshness } from './freshness.ts';
+export type { CheckProgress } from './how-far.ts';
 export { type IdentifyContext, IdentityError, identify } from './identify.ts';
 export type * from './ports.ts';
 export { type ChunkContext, type ChunkOutcome, repairChunk, ShortError } from './repair-chunk.ts';

@@ -12,6 +12,7 @@ import {
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  type CheckProgress,
   type CheckSettings,
   checkGaps,
   NOTHING_SET_ASIDE,
@@ -41,7 +42,13 @@ const SETTINGS: CheckSettings = {
 
 type Sites = Record<'primary' | 'dr', FakeDatabase>;
 
-const check = (sites: Sites, state: SyncState, nowMs = NOW_MS, settings = SETTINGS) =>
+const check = (
+  sites: Sites,
+  state: SyncState,
+  nowMs = NOW_MS,
+  settings = SETTINGS,
+  progress: (seen: CheckProgress) => void = () => {},
+) =>
   checkGaps(
     {
       sites,
@@ -49,6 +56,7 @@ const check = (sites: Sites, state: SyncState, nowMs = NOW_MS, settings = SETTIN
       now: () => nowMs,
       setAside: async () => NOTHING_SET_ASIDE,
       setAsideRecoveries: async () => NOTHING_SET_ASIDE,
+      progress,
     },
     settings,
     state,
@@ -405,4 +413,23 @@ test('proving a long window ends when its time is up, or when something waits, a
     leftMs = unprovenMs(seen);
   }
   expect(leftMs).toBe(0);
+});
+
+test('a long check tells how far it is, and what it is doing', async () => {
+  const { sites, state } = longOutage([{ fromH: 0, hours: 0, strewn: false, onSource: false }]);
+  const told: { act: string; share: number | null }[] = [];
+  await check(sites, state, NOW_MS, SETTINGS, (seen) => told.push(seen));
+  expect([...new Set(told.map(({ act }) => act))]).toEqual([
+    'seeking',
+    'proving',
+    'looking backwards',
+    'surveying',
+  ]);
+  for (const wanted of ['seeking', 'proving']) {
+    const shares = told.flatMap(({ act, share }) =>
+      act === wanted && share !== null ? share : [],
+    );
+    expect(shares).toEqual(shares.toSorted((a, b) => a - b));
+    expect([shares.length > 3, shares.at(-1)]).toEqual([true, 1]);
+  }
 });

@@ -1,19 +1,19 @@
-import { SITES, type Site } from '@vm-sync/core';
 import { type AcceptOrder, BACKFILL_OPTIONS } from '@vm-sync/queue';
 import type { Config } from '@vm-sync/runtime';
-import { complain, EXIT, type ExitCode, print } from '../output.ts';
+import { answer, EXIT, type ExitCode, type Json } from '../output.ts';
+import { readSite } from '../read-site.ts';
 import { withRedis } from '../redis.ts';
 
+type Options = Json & { readonly site: string };
+
 /** A person confirms that the VM at a site is the right one, whatever markers it carries; the next check marks it. */
-export async function accept(config: Config, { site }: { site: string }): Promise<ExitCode> {
-  if (!SITES.includes(site as Site)) {
-    complain(`--site: expected primary or dr, got ${JSON.stringify(site)}`);
-    return EXIT.unknown;
-  }
-  return withRedis(config, async ({ checks }) => {
-    const order: AcceptOrder = { site: site as Site };
-    await checks.add('accept', order, BACKFILL_OPTIONS);
-    print(`${site}'s VM is accepted as it is; the next check marks it (vm-sync status)`);
+export function accept(config: Config, options: Options): Promise<ExitCode> {
+  const site = readSite(options.site);
+  return withRedis(config, async ({ checks, noted }) => {
+    const order: AcceptOrder = { site };
+    await noted('accept', site, () => checks.add('accept', order, BACKFILL_OPTIONS));
+    const text = `${site}'s VM is accepted as it is; the next check marks it (vm-sync status)`;
+    answer(options, { accepted: site }, text);
     return EXIT.fine;
   });
 }

@@ -11,27 +11,37 @@ import {
   type SyncState,
   surplusText,
   totalConflicts,
+  type Window,
 } from '@vm-sync/core';
 import { type Config, readStateFile } from '@vm-sync/runtime';
 import { checkSettings } from '@vm-sync/scheduler';
 import { type CheckResult, type CheckSettings, checkGaps, NOTHING_SET_ASIDE } from '@vm-sync/steps';
 import { openDatabases } from '@vm-sync/victoria-metrics';
 import { lookAtDirection } from '../direction.ts';
-import { complain, EXIT, type ExitCode, number, print, printJson } from '../output.ts';
-
-interface Options {
-  readonly json?: boolean;
-}
+import {
+  complain,
+  EXIT,
+  type ExitCode,
+  iso,
+  type Json,
+  number,
+  paint,
+  print,
+  printJson,
+  table,
+} from '../output.ts';
+import { type Report, showing } from '../progress-line.ts';
 
 /** Compares both sites now; needs no Redis and writes nothing. */
-export async function check(config: Config, { json }: Options): Promise<ExitCode> {
-  const { report, state } = await compareNow(config);
+export async function check(config: Config, { json }: Json): Promise<ExitCode> {
+  const { report, state } = await showing((tell) => compareNow(config, {}, tell));
   if (json) printJson(report);
-  else if (report.outcome === 'unknown') print(`unknown: ${report.reason}`);
+  else if (report.outcome === 'unknown') print(`${paint('magenta', 'unknown')}: ${report.reason}`);
   else {
     const { gaps, missing, tolerated, series, sourceSamples, destinationSamples } = report.tallied;
     const { reason, site, witnesses } = report.active;
-    print(`${report.outcome}: ${formatDirection(report.direction)}, ${reason}`);
+    const style = report.outcome === 'clean' ? 'green' : 'yellow';
+    print(`${paint(style, report.outcome)}: ${formatDirection(report.direction)}, ${reason}`);
     for (const { name, says, text } of witnesses) {
       if (says !== null && says !== site) print(`but the witness ${name} says ${says}: ${text}`);
     }
@@ -49,11 +59,15 @@ export async function check(config: Config, { json }: Options): Promise<ExitCode
     for (const line of beside(config, report, state)) print(line);
     const { differing, complete } = report.history;
     for (const window of differing)
-      print(`older history differs: ${formatWindow(window)} (vm-sync backfill)`);
+      print(`older history differs: ${formatWindow(window)} (${backfillCommand(window)})`);
     if (gaps === 0 && !complete) print('older history has not been surveyed to its end');
   }
   return codeOf(report);
 }
+
+/** What a person types to have a range proven and repaired. */
+const backfillCommand = ({ fromMs, toMs }: Window): string =>
+  `vm-sync backfill --from ${iso(fromMs)} --to ${iso(toMs)}`;
 
 type Known = Exclude<CheckResult['report'], { outcome: 'unknown' }>;
 
@@ -83,18 +97,12 @@ const codeOf = (report: CheckResult['report']): ExitCode => {
 };
 
 /** Says what a repair would copy; a dry run. */
-export async function plan(config: Config, { json }: Options): Promise<ExitCode> {
-  return describePlan(await compareNow(config), json === true);
-}
-
-export function describePlan({ report, plans }: CheckResult, json: boolean): ExitCode {
+export async function plan(config: Config, { json }: Json): Promise<ExitCode> {
+  const { report, plans } = await showing((tell) => compareNow(config, {}, tell));
   const chunksOf = (recovery: boolean) =>
     plans.filter((one) => one.recovery === recovery).flatMap((one) => one.chunks);
   const [chunks, recovered] = [chunksOf(false), chunksOf(true)];
-  if (report.outcome === 'unknown') {
-    complain(`unknown: ${report.reason}`);
-    return EXIT.unknown;
-  }
+  if (report.outcome === 'unknown') throw new Error(`unknown: ${report.reason}`);
   if (json) printJson({ direction: report.direction, leftOut: report.leftOut, chunks, recovered });
   else {
     printChunks(chunks, report.direction);
@@ -106,18 +114,20 @@ export function describePlan({ report, plans }: CheckResult, json: boolean): Exi
 
 function printChunks(chunks: readonly Chunk[], direction: Direction): void {
   print(`${number(chunks.length)} chunks, ${formatDirection(direction)}`);
-  for (const { window, selectors, series, samples } of chunks) {
-    const what = selectors.length === 1 ? selectors[0] : `${selectors.length} selectors`;
-    print(
-      `  ${formatWindow(window)}  ${number(samples)} samples of ${number(series)} series  ${what}`,
-    );
-  }
+  if (chunks.length === 0) return;
+  const rows = chunks.map(({ window, selectors, series, samples }) => [
+    formatWindow(window),
+    `${number(samples)} samples of ${number(series)} series`,
+    selectors.length === 1 ? (selectors[0] ?? '') : `${selectors.length} selectors`,
+  ]);
+  print(table(rows, { indent: '  ' }));
 }
 
 /** One comparison by the scheduler's own step; by default of what the remembered state says is due. */
 export async function compareNow(
   config: Config,
   more: Partial<Pick<CheckSettings, 'recover'>> = {},
+  progress: Report = () => {},
 ): Promise<CheckResult> {
   const state = await rememberedState(config);
   const databases = openDatabases(config.vm);
@@ -129,6 +139,7 @@ export async function compareNow(
         now: Date.now,
         setAside: async () => NOTHING_SET_ASIDE,
         setAsideRecoveries: async () => NOTHING_SET_ASIDE,
+        progress,
       },
       // Nobody waits for this one but the person who asked.
       {

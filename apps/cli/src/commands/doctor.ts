@@ -16,8 +16,10 @@ import { checkSettings } from '@vm-sync/scheduler';
 import { lookAtFreshness } from '@vm-sync/steps';
 import { openDatabases } from '@vm-sync/victoria-metrics';
 import { lookAtDirection, rememberedDirection } from '../direction.ts';
+import { findingsForPeople, plainFindings } from '../doctor-text.ts';
 import { judgeMarkers } from '../judge-markers.ts';
-import { EXIT, type ExitCode, print, printJson } from '../output.ts';
+import { columns, EXIT, type ExitCode, type Json, paint, print, printJson } from '../output.ts';
+import { type Report, showing } from '../progress-line.ts';
 import { withRedis } from '../redis.ts';
 
 export interface Finding {
@@ -27,11 +29,21 @@ export interface Finding {
 }
 
 /** Checks everything that vm-sync depends on, and says what to mend. */
-export async function doctor(config: Config, { json }: { json?: boolean }): Promise<ExitCode> {
+export async function doctor(config: Config, { json }: Json): Promise<ExitCode> {
+  const findings = await showing((tell) => examine(config, tell));
+  const width = columns();
+  if (json) printJson(findings);
+  else if (width === undefined) print(plainFindings(findings).join('\n'));
+  else print(findingsForPeople(findings, width, paint).join('\n'));
+  return findings.some(({ verdict }) => verdict === 'fault') ? EXIT.found : EXIT.fine;
+}
+
+async function examine(config: Config, tell: Report): Promise<Finding[]> {
   const databases = openDatabases(config.vm);
   const findings: Finding[] = [];
   const observations: SiteObservation[] = [];
   for (const site of SITES) {
+    tell({ act: `asking ${site}`, share: null });
     try {
       const seen = await databases[site].observe();
       observations.push(seen);
@@ -46,23 +58,21 @@ export async function doctor(config: Config, { json }: { json?: boolean }): Prom
       findings.push({ what: site, verdict: 'fault', text: errorText(error) });
     }
   }
+  tell({ act: 'asking for the direction', share: null });
   const active = await lookAtDirection(config, await rememberedDirection(config));
   const fresh = await lookAtFreshness({ sites: databases }, checkSettings(config), Date.now());
   const identity =
     observations.length === SITES.length ? await judgeMarkers(config, databases, active) : [];
   await Promise.all([databases.primary.close(), databases.dr.close()]);
-  findings.push(
+  tell({ act: 'asking Redis', share: null });
+  return [
+    ...findings,
     ...identity,
     ...judgePair(config, observations),
     ...judgeDirection(withFreshness(active, fresh)),
     ...(await judgeRedis(config)),
-  );
-  if (json) printJson(findings);
-  else for (const { what, verdict, text } of findings) print(`${MARK[verdict]} ${what}: ${text}`);
-  return findings.some(({ verdict }) => verdict === 'fault') ? EXIT.found : EXIT.fine;
+  ];
 }
-
-const MARK = { fine: 'ok    ', advice: 'advice', fault: 'FAULT ' };
 
 function judgeSite(site: Site, seen: SiteObservation): Finding[] {
   const findings: Finding[] = [];

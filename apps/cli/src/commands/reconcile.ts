@@ -4,52 +4,39 @@ import {
   formatWindow,
   type ReconcileForecast,
 } from '@vm-sync/core';
-import { askToReconcile, askToStopReconcile, ReconcileRefusedError } from '@vm-sync/queue';
+import { askToReconcile, askToStopReconcile } from '@vm-sync/queue';
 import type { Config } from '@vm-sync/runtime';
 import { forecastReconcile } from '../forecast-reconcile.ts';
-import { complain, EXIT, type ExitCode, number, print, printJson } from '../output.ts';
+import { answer, EXIT, type ExitCode, type Json, number } from '../output.ts';
+import { showing } from '../progress-line.ts';
 import { withRedis } from '../redis.ts';
 
-interface Options {
-  readonly dryRun?: boolean;
-  readonly json?: boolean;
-}
+type Options = Json & { readonly dryRun?: boolean };
 
 /** Has what only the passive site has recovered once by the scheduler; or says, as a dry run, what that would copy. */
-export const reconcile = (config: Config, { dryRun, json }: Options): Promise<ExitCode> =>
-  refusing(async () => {
-    if (dryRun) {
-      const forecast = await forecastReconcile(config);
-      if (json) printJson(forecast);
-      else print(describeForecast(forecast));
-      return forecast.samples > 0 ? EXIT.found : EXIT.fine;
-    }
-    return withRedis(config, async (desk) => {
-      const asked = await askToReconcile(desk, config.syncDirection, Date.now());
-      if (json) printJson(asked);
-      else print(`reconcile ${asked.id} asked for; vm-sync status shows how it goes`);
-      return EXIT.fine;
-    });
-  });
-
-export const stopReconcile = (config: Config): Promise<ExitCode> =>
-  refusing(() =>
-    withRedis(config, async (desk) => {
-      await askToStopReconcile(desk);
-      print('asked to cancel the reconcile; vm-sync status shows when it is');
-      return EXIT.fine;
-    }),
-  );
-
-async function refusing(act: () => Promise<ExitCode>): Promise<ExitCode> {
-  try {
-    return await act();
-  } catch (error) {
-    if (!(error instanceof ReconcileRefusedError)) throw error;
-    complain(error.message);
-    return EXIT.unknown;
+export async function reconcile(config: Config, options: Options): Promise<ExitCode> {
+  if (options.dryRun) {
+    const forecast = await showing((tell) => forecastReconcile(config, tell));
+    answer(options, forecast, describeForecast(forecast));
+    return forecast.samples > 0 ? EXIT.found : EXIT.fine;
   }
+  return withRedis(config, async (desk) => {
+    const asked = await desk.noted('reconcile', '', () =>
+      askToReconcile(desk, config.syncDirection, Date.now()),
+    );
+    const text = `reconcile ${asked.id} asked for; vm-sync status --watch shows how it goes`;
+    answer(options, asked, text);
+    return EXIT.fine;
+  });
 }
+
+export const stopReconcile = (config: Config, options: Json): Promise<ExitCode> =>
+  withRedis(config, async (desk) => {
+    await desk.noted('reconcile cancel', '', () => askToStopReconcile(desk));
+    const text = 'asked to cancel the reconcile; vm-sync status shows when it is';
+    answer(options, { asked: 'cancel' }, text);
+    return EXIT.fine;
+  });
 
 /** A forecast is to be read at a glance; `--json` has every window. */
 const WINDOWS_SHOWN = 10;

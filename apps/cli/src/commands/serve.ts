@@ -27,17 +27,18 @@ const PATIENCE_MS = 25_000;
 export const serve =
   (names: readonly ProcessName[]) =>
   async (config: Config): Promise<ExitCode> => {
-    const log = createLogger(config.logLevel, names.join('+'), secretsOf(config));
+    const logOf = (name: string) =>
+      createLogger(config.logLevel, name, secretsOf(config), config.logFormat);
     const stopped = new Promise<string>((resolve) => {
       process.once('SIGTERM', () => resolve('SIGTERM'));
       process.once('SIGINT', () => resolve('SIGINT'));
     });
     const running: { close(): Promise<void> }[] = [];
     const start = async () => {
-      for (const name of names) running.push(await PROCESSES[name](config, log));
+      for (const name of names) running.push(await PROCESSES[name](config, logOf(name)));
     };
     const signal = await Promise.race([start().then(() => stopped), stopped]);
-    log.info(`${signal}: stopping`);
+    logOf(names.join('+')).info({ signal }, `${signal}: stopping`);
     setTimeout(() => process.exit(EXIT.fine), PATIENCE_MS).unref();
     await Promise.all(running.map((one) => one.close()));
     // A start that was cut short may still hold a connection that keeps the process alive.

@@ -36,16 +36,21 @@ const compiled = {
   NODE_COMPILE_CACHE: join(import.meta.dirname, '../../../../.cache/node-compile'),
 };
 
+// Behind `--`, or Node takes --env-file for its own, wherever it stands.
+const node = [process.execPath, '--conditions=@vm-sync/source', '--', main];
+
 /** The real program as users start it, with this environment and no other. */
 function launch(args: readonly string[], cwd: string, env: Env): ChildProcess {
-  // Behind `--`, or Node takes --env-file for its own, wherever it stands.
-  const node = [process.execPath, '--conditions=@vm-sync/source', '--', main, ...args];
+  return start([...node, ...args], cwd, env);
+}
+
+function start(command: readonly string[], cwd: string, env: Env): ChildProcess {
   // The kernel ends it with us, however we end.
-  const dying = ['--pdeathsig', 'KILL', '--', ...node];
+  const dying = ['--pdeathsig', 'KILL', '--', ...command];
   return spawn(programPath('setpriv'), dying, {
     cwd,
     env: { ...compiled, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
 }
 
@@ -93,9 +98,31 @@ export function spawnVmSync(name: ProcessName, cwd: string, env: Env): VmSyncPro
 
 export type Ran = { code: number | null; stdout: string; stderr: string };
 
-/** Runs a command that ends by itself. */
-export async function runVmSync(args: readonly string[], cwd: string, env: Env): Promise<Ran> {
-  const child = launch(args, cwd, env);
+/** A command that goes on until somebody ends it. */
+export type RunningCommand = {
+  /** What it has written to standard output. */
+  text(): string;
+  ended(): boolean;
+  untilEnded(): Promise<Ran>;
+  signal(signal: NodeJS.Signals): void;
+  /** As if its reader had gone. */
+  closeOutput(): void;
+  /** What a person types. */
+  type(keys: string): void;
+};
+
+export const startVmSync = (args: readonly string[], cwd: string, env: Env): RunningCommand =>
+  running(launch(args, cwd, env));
+
+/** On a pseudo terminal; standard error is the same terminal. */
+export function startOnTerminal(args: readonly string[], cwd: string, env: Env): RunningCommand {
+  const quoted = [...node, ...args].map((word) => `'${word}'`).join(' ');
+  // Without a shell in between, which would be interrupted too.
+  const script = ['--quiet', '--return', '--flush', '--command', `exec ${quoted}`, '/dev/null'];
+  return running(start([programPath('script'), ...script], cwd, { SHELL: '/bin/sh', ...env }));
+}
+
+function running(child: ChildProcess): RunningCommand {
   const ran: Ran = { code: null, stdout: '', stderr: '' };
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     ran.stdout += text;
@@ -103,9 +130,20 @@ export async function runVmSync(args: readonly string[], cwd: string, env: Env):
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     ran.stderr += text;
   });
-  const [code] = await once(child, 'close');
-  return { ...ran, code };
+  const end = once(child, 'close').then(([code]) => ({ ...ran, code }) as Ran);
+  return {
+    text: () => ran.stdout,
+    ended: () => child.exitCode !== null || child.signalCode !== null,
+    untilEnded: () => end,
+    signal: (signal) => void child.kill(signal),
+    closeOutput: () => void child.stdout?.destroy(),
+    type: (keys) => void child.stdin?.write(keys),
+  };
 }
+
+/** Runs a command that ends by itself. */
+export const runVmSync = (args: readonly string[], cwd: string, env: Env): Promise<Ran> =>
+  startVmSync(args, cwd, env).untilEnded();
 
 function parseLine(line: string): LogLine {
   try {

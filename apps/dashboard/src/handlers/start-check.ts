@@ -11,6 +11,6 @@ export const startCheck =
       ...CHECK_OPTIONS,
       deduplication: { id: 'operator-check' },
     });
-    log.info({ who: person.name, jobId: job.id }, 'check asked for');
+    log.info({ who: person.name, checkId: job.id }, 'check asked for');
     return { status: 202, body: { jobId: job.id } };
   };

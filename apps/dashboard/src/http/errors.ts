@@ -17,7 +17,7 @@ export const answerErrors =
     if (status !== undefined) {
       return refuse(request, response, status, 'this request cannot be understood');
     }
-    log.error({ err: error, path: request.path }, `dashboard: ${errorText(error)}`);
+    log.error({ path: request.path, err: error }, `dashboard: ${errorText(error)}`);
     return refuse(request, response, 500, 'the dashboard failed at this; its log says why');
   };
 
