@@ -12,6 +12,7 @@ import { accept } from './commands/accept.ts';
 import { backfill, changeBackfill, listBackfills } from './commands/backfill.ts';
 import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
+import { notify } from './commands/notify.ts';
 import { pause, resume } from './commands/pause.ts';
 import { pin, unpin } from './commands/pin.ts';
 import { reconcile, stopReconcile } from './commands/reconcile.ts';
@@ -102,6 +103,9 @@ export async function runCli(args: readonly string[]): Promise<number> {
     '--site <site>',
     'primary or dr',
   );
+  command('notify', 'send a test message to every NOTIFY_WEBHOOK', notify)
+    .requiredOption('--test', 'say that it is a test; there is nothing else to send by hand')
+    .option('--json', 'as JSON');
   command('doctor', 'check both databases, Redis, DNS and their settings', doctor).option(
     '--json',
     'as JSON',
