@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errorKind, errorText, isSevere, type Notice, VmSyncError } from '@vm-sync/core';
 import { NOTIFY_BACKOFF, NOTIFY_OPTIONS, NotifyOrder, PREFIX, QUEUES } from '@vm-sync/queue';
 import { type NotifyTarget, notifyVariable, postWebhook } from '@vm-sync/runtime';
@@ -52,7 +53,7 @@ export function notificationsWorker(
         return `${notifyVariable('WEBHOOK', order.target)} is not set: nothing sent`;
       }
       const key = keyOf(order, job);
-      const againMs = lane.enter(key, Date.now());
+      const againMs = await enter(lane, key);
       if (againMs !== undefined) {
         await job.moveToDelayed(againMs, token);
         throw new DelayedError();
@@ -70,12 +71,28 @@ export function notificationsWorker(
     {
       connection,
       prefix: PREFIX,
-      // One for each target that is being sent to, the others to put messages back in line.
-      concurrency: config.notify.length + 2,
+      // For each target one that is being sent, and some that wait for it.
+      concurrency: 4 * Math.max(1, config.notify.length),
       settings: { backoffStrategy: (made, _type, error) => retryDelayMs(made, error) },
       ...options,
     },
   );
+}
+
+/** So long a message waits in its turn before it is put back, and others may have its place. */
+const PATIENCE_MS = 500;
+
+const LOOK_EVERY_MS = 25;
+
+/** Undefined when it is this message's turn; otherwise when it is to come again. */
+async function enter(lane: Lane, key: string): Promise<number | undefined> {
+  const untilMs = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const nowMs = Date.now();
+    const againMs = lane.enter(key, nowMs);
+    if (againMs === undefined || nowMs >= untilMs || againMs > nowMs + PATIENCE_MS) return againMs;
+    await sleep(LOOK_EVERY_MS);
+  }
 }
 
 async function deliver(
