@@ -78,7 +78,7 @@ function reportOf(check: Check, atMs: number, state: SyncState): CheckReport {
     backfills: [],
     tallied: gaps ? { ...NOTHING_TALLIED, gaps: 1, missing: 20 } : NOTHING_TALLIED,
     leftOut: false,
-    history: { ...(state.history['primary-to-dr'] as never), complete: true, differing: [] },
+    history: { ...(state.history['primary-to-dr'] ?? history) },
     setAside: [],
   };
 }

@@ -7,6 +7,7 @@ import {
   noticeOf,
   progressOf,
   type SyncEvent,
+  type TwinFinding,
   tell,
 } from '../src/index.ts';
 
@@ -20,11 +21,17 @@ const progress = progressOf(
   Array.from({ length: 10 }, () => ({ atMs: 590_000, planned: 1e5, samples: 1e5, bytes: 9 })),
   600_000,
 );
-const twin = { subject: 'the clocks', keepsReadyAway: true, key: 'clocks', text: 'are apart' };
+const clocks: TwinFinding = {
+  severity: 'fault',
+  key: 'clocks',
+  subject: 'the clocks',
+  text: 'are apart',
+  keepsReadyAway: true,
+};
 const surplus = { direction, samples: 5, series: 2, atLeast: false };
 
 /** One of every kind; the compiler misses none. */
-const events: { readonly [K in SyncEvent['kind']]: Extract<SyncEvent, { kind: K }> } = {
+const events: { readonly [K in SyncEvent['kind']]: SyncEvent & { readonly kind: K } } = {
   'gap-detected': {
     kind: 'gap-detected',
     direction,
@@ -65,7 +72,7 @@ const events: { readonly [K in SyncEvent['kind']]: Extract<SyncEvent, { kind: K 
   'sites-reached': { kind: 'sites-reached', tookMs: 250_000 },
   'mark-started': { kind: 'mark-started', sinceMs: 0 },
   'repairs-reopened': { kind: 'repairs-reopened', site: 'dr', windows: 2 },
-  'twins-differ': { kind: 'twins-differ', finding: { ...twin, severity: 'fault' } as never },
+  'twins-differ': { kind: 'twins-differ', finding: clocks },
   'identity-doubted': { kind: 'identity-doubted', reason: 'the URLs are swapped' },
   'site-emptied': { kind: 'site-emptied', site: 'dr', sinceMs: 0 },
   'duty-taken': { kind: 'duty-taken', site: 'dr', reason: 'primary is silent', over: true },
@@ -98,7 +105,7 @@ const events: { readonly [K in SyncEvent['kind']]: Extract<SyncEvent, { kind: K 
   'surplus-gone': { kind: 'surplus-gone', direction },
   'values-differ': {
     kind: 'values-differ',
-    total: { samples: 3, series: 1, atLeast: false, example: null } as never,
+    total: { samples: 3, series: 1, atLeast: false, example: null },
   },
   'reconcile-started': { kind: 'reconcile-started', ...reconcile },
   'reconcile-cancelled': { kind: 'reconcile-cancelled', ...reconcile },

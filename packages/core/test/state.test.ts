@@ -28,6 +28,7 @@ import {
   setAsideStuck,
   siteIsComplete,
   startBackfill,
+  tell,
   type Window,
 } from '../src/index.ts';
 
