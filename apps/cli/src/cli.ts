@@ -5,6 +5,7 @@ import { accept } from './commands/accept.ts';
 import { backfill, changeBackfill, listBackfills, watchBackfill } from './commands/backfill.ts';
 import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
+import { notify } from './commands/notify.ts';
 import { pause, resume } from './commands/pause.ts';
 import { pin, unpin } from './commands/pin.ts';
 import { reconcile, stopReconcile } from './commands/reconcile.ts';
@@ -114,6 +115,9 @@ export async function runCli(args: readonly string[]): Promise<number> {
   command('unpin', 'follow DNS or ACTIVE_SITE again', unpin).option('--json', 'as JSON');
   command('accept', "confirm that the VM at a site's URL is the right one", accept)
     .requiredOption('--site <site>', 'primary or dr')
+    .option('--json', 'as JSON');
+  command('notify', 'send a test message to every NOTIFY_WEBHOOK', notify)
+    .requiredOption('--test', 'say that it is a test; there is nothing else to send by hand')
     .option('--json', 'as JSON');
   command('doctor', 'check both databases, Redis, DNS and their settings', doctor).option(
     '--json',

@@ -57,6 +57,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   pause: [['vm-sync pause', 'during a maintenance of a database, for example']],
   resume: [['vm-sync resume', 'what is missing is repaired again']],
   pin: [['vm-sync pin dr --for 2h', 'dr is the active site for two hours, whatever DNS says']],
+  notify: [['vm-sync notify --test', 'does a message reach everybody who is to be told?']],
   unpin: [['vm-sync unpin', 'DNS or ACTIVE_SITE decides again']],
   accept: [['vm-sync accept --site dr', 'it was restored from a backup of the other site, say']],
   doctor: [

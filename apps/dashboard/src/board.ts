@@ -12,7 +12,7 @@ const DESCRIPTIONS: Record<QueueName, string> = {
   checks: 'Looks for gaps at every interval, and settles a run when all its chunks are done.',
   repairs:
     'Copies what a destination lacks, one chunk per job. A failed chunk may be retried here.',
-  notifications: 'Tells Slack or Teams what has changed.',
+  notifications: 'Tells people what has changed: one job per message and target.',
 };
 
 /** One colour per place, so that nobody takes one site's board for the other's. */

@@ -264,7 +264,7 @@ async function outage(
 const isEvent = (kind: string) => (line: { event?: string }) => line.event === kind;
 
 /** `a: b` without what a line before has said. */
-const firstPart = (text: string): string => text.split(':', 1)[0] ?? text;
+const firstPart = (text: string): string => text.split(' (', 1)[0] ?? text;
 
 /** The live series have a sample every 30 s; the outage falls between two of them, and hits the backlog. */
 async function betweenTwoSamples(progress: Progress, { writer, sinceMs }: Writing): Promise<void> {

@@ -6,6 +6,7 @@ import {
   type CheckReport,
   type Direction,
   dutyText,
+  noteLasting,
   noteShort,
   planLimits,
   reverse,
@@ -20,8 +21,9 @@ import { AFTER_WIPE_MS, withLostRepairs } from './after-wipe.ts';
 import type { SchedulerContext } from './context.ts';
 import { confirmInMs, lookAtDirection } from './direction.ts';
 import { FailedChunks, shortChunks, worthRetrying } from './failed-chunks.ts';
+import { sendNotice } from './notify.ts';
 import { describeRun, NO_WORK, type OpenWork } from './runs.ts';
-import { checkSettings } from './settings.ts';
+import { checkSettings, lastingLimits } from './settings.ts';
 import { emit } from './tell.ts';
 
 /** Readiness expires when no check has confirmed it for this many intervals. */
@@ -84,11 +86,19 @@ export async function runCheck(
   await doubtDuty(context, result, identified);
   const known = { ...result.state, stuck: beginning.stuck ?? result.state.stuck };
   const { state: checked, events } = afterCheck(known, result.report, config.failbackCleanChecks);
-  for (const event of [...result.events, ...beginning.events, ...events]) {
-    await emit(context, event);
+  const lasting = noteLasting(
+    checked.believed,
+    { report: result.report, events, ready: checked.failbackReady },
+    lastingLimits(config),
+  );
+  for (const event of [...result.events, ...beginning.events, ...events, ...lasting.events]) {
+    await emit(context, event, {
+      isKnown: event.kind === 'failback-ready' && lasting.readyIsKnown,
+    });
   }
+  for (const notice of lasting.due) await sendNotice(context, notice);
   context.twinsAtStart.say(log, result.report.twins, events);
-  const told = withDuty(context, checked, result.report);
+  const told = withDuty(context, { ...checked, believed: lasting.believed }, result.report);
   const state = await afterFailures(context, told, result, beginning, before.startedMs);
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);

@@ -1,23 +1,24 @@
-import { errorKind, errorText, formatDuration } from '@vm-sync/core';
+import { formatDuration } from '@vm-sync/core';
 import {
   AcceptOrder,
   BackfillOrder,
   CHECK_OPTIONS,
   CheckOrder,
-  NotifyOrder,
   PinOrder,
   PREFIX,
   QUEUES,
   ReconcileOrder,
   SettleOrder,
 } from '@vm-sync/queue';
-import { type Config, type Logger, postWebhook } from '@vm-sync/runtime';
+import type { Config, Logger } from '@vm-sync/runtime';
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import { runAccept } from './accept.ts';
 import { runBackfill } from './backfill.ts';
 import { requestCheck, runCheck } from './check.ts';
 import { createContext, type SchedulerContext } from './context.ts';
 import { Governor } from './govern.ts';
+import { LongRepairs } from './long-repairs.ts';
+import { notificationsWorker } from './notify.ts';
 import { runPin } from './pin.ts';
 import { runReconcile } from './reconcile.ts';
 import { settleRun } from './settle.ts';
@@ -39,7 +40,7 @@ const LOCK: { lockDuration: number; stalledInterval: number; maxStalledCount: nu
 /** Starts the scheduler: it checks at once, then every CHECK_INTERVAL, settles runs and delivers messages. */
 export async function startScheduler(config: Config, log: Logger): Promise<Running> {
   const context = createContext(config, log);
-  const workers = [checksWorker(context), notificationsWorker(context)];
+  const workers = [checksWorker(context), notificationsWorker(context, LOCK)];
   for (const worker of workers) {
     context.watch(worker);
     worker.on('lockRenewalFailed', (ids) => {
@@ -50,6 +51,8 @@ export async function startScheduler(config: Config, log: Logger): Promise<Runni
   await requestCheck(context, 'start');
   const governor = new Governor(context);
   void governor.run();
+  const longRepairs = new LongRepairs(context);
+  longRepairs.start();
   void context.duty.run();
   const timer = setInterval(() => {
     assertSchedule(context).catch((error) =>
@@ -62,6 +65,7 @@ export async function startScheduler(config: Config, log: Logger): Promise<Runni
     async close() {
       clearInterval(timer);
       governor.close();
+      longRepairs.close();
       context.duty.close();
       for (const worker of workers) worker.cancelAllJobs('shutdown');
       await Promise.all(workers.map((worker) => worker.close()));
@@ -117,25 +121,5 @@ function checksWorker(of: SchedulerContext): Worker {
       throw new UnrecoverableError(`no job of this name is known: ${job.name}; remove it`);
     },
     { connection: of.connection, prefix: PREFIX, concurrency: 1, ...LOCK },
-  );
-}
-
-function notificationsWorker({ config, connection, log }: SchedulerContext): Worker {
-  return new Worker(
-    QUEUES.notifications,
-    async (job: Job) => {
-      const order = NotifyOrder.safeParse(job.data);
-      if (!order.success) throw new UnrecoverableError('not a notification; remove this job');
-      if (!config.notify) return 'NOTIFY_WEBHOOK is not set: nothing sent';
-      try {
-        await postWebhook(config.notify, order.data.text);
-        return 'delivered';
-      } catch (error) {
-        log.warn({ jobId: job.id, event: order.data.kind }, errorText(error));
-        if (errorKind(error) === 'final') throw new UnrecoverableError(errorText(error));
-        throw error;
-      }
-    },
-    { connection, prefix: PREFIX, concurrency: 1, ...LOCK },
   );
 }

@@ -1,4 +1,4 @@
-import { comparedScope } from '@vm-sync/core';
+import { comparedScope, type LastingLimits } from '@vm-sync/core';
 import type { Config } from '@vm-sync/runtime';
 import type { CheckSettings } from '@vm-sync/steps';
 
@@ -23,4 +23,16 @@ export const checkSettings = (config: Config): CheckSettings => ({
   surveyMs: SURVEY_MS,
   surplusMs: config.checkIntervalMs * SURPLUS_SHARE,
   recover: config.syncDirection === 'both' ? 'everything' : 'asked',
+});
+
+/**
+ * What lasts is worth a message: what the next regular check sees again (it may come a little early). READY comes back
+ * when samples of the failure's time have settled, and enough checks were clean.
+ */
+export const lastingLimits = (config: Config): LastingLimits => ({
+  lastsMs: config.checkIntervalMs / 2,
+  readyBackMs:
+    config.settleMs +
+    config.queryStepMs +
+    (config.failbackCleanChecks + 1) * config.checkIntervalMs,
 });

@@ -1,6 +1,7 @@
 import { type BeyondReason, beyondReasonText } from './beyond.ts';
 import { type ConflictTotal, conflictText } from './conflict.ts';
 import { formatDuration } from './duration.ts';
+import { formatProgress, type Progress } from './progress.ts';
 import {
   type Direction,
   type DirectionKey,
@@ -19,12 +20,27 @@ export type SyncEvent =
       readonly direction: Direction;
       readonly gaps: number;
       readonly samples: number;
+      /** True when the check ended before it had looked at all that is due. */
+      readonly atLeast?: boolean | undefined;
+      /** From the first of them to the last. */
+      readonly window?: Window | undefined;
+    }
+  | {
+      readonly kind: 'repair-under-way';
+      readonly direction: Direction;
+      readonly runId: string;
+      readonly sinceMs: number;
+      readonly progress: Progress;
+      /** Why it is slower than it could be; null when it is not. */
+      readonly slow: string | null;
     }
   | {
       readonly kind: 'sync-complete';
       readonly direction: Direction;
       readonly samples: number;
       readonly tookMs: number;
+      /** What is still not equal, as sentences. */
+      readonly remains?: readonly string[] | undefined;
     }
   | {
       readonly kind: 'failback-ready';
@@ -52,7 +68,13 @@ export type SyncEvent =
     }
   | { readonly kind: 'pinned' | 'pin-ended'; readonly site: Site; readonly untilMs: number }
   | { readonly kind: 'unpinned'; readonly site: Site }
-  | { readonly kind: 'check-unknown'; readonly reason: string }
+  /** `siteFailed`: a site could not be asked. */
+  | {
+      readonly kind: 'check-unknown';
+      readonly reason: string;
+      readonly siteFailed?: boolean | undefined;
+    }
+  | { readonly kind: 'sites-reached'; readonly tookMs: number }
   | { readonly kind: 'mark-started'; readonly sinceMs: number }
   | { readonly kind: 'repairs-reopened'; readonly site: Site; readonly windows: number }
   | { readonly kind: 'twins-differ'; readonly finding: TwinFinding }
@@ -132,8 +154,8 @@ export interface Telling {
   readonly severity: Severity;
   /** A sentence for people; begins with what happened. */
   readonly text: string;
-  /** Whether NOTIFY_WEBHOOK hears of it. */
-  readonly notify: boolean;
+  /** Whether the receivers of messages hear of it; of what may be over at the next check only when it lasts. */
+  readonly notify: boolean | 'when-it-lasts';
 }
 
 /** The one wording of an event, for log, status page and message alike. */
@@ -141,14 +163,27 @@ export function tell(event: SyncEvent): Telling {
   switch (event.kind) {
     case 'gap-detected': {
       const gaps = `${count(event.gaps)} data gap${event.gaps === 1 ? '' : 's'} detected`;
-      const what = `${count(event.samples)} samples missing on ${event.direction.destination}`;
-      return message('warn', `⚠️ VM-Sync: ${gaps} (${what}, ${formatDirection(event.direction)})`);
+      const least = event.atLeast ? 'at least ' : '';
+      const what = `${least}${count(event.samples)} samples missing on ${event.direction.destination}`;
+      const where = event.window === undefined ? '' : `, in ${formatWindow(event.window)}`;
+      return message(
+        'warn',
+        `⚠️ VM-Sync: ${gaps} (${what}, ${formatDirection(event.direction)}${where})`,
+      );
+    }
+    case 'repair-under-way': {
+      const { direction, runId, progress, slow } = event;
+      const why = slow === null ? '' : `; slower because ${slow}`;
+      return message(
+        'info',
+        `⏳ VM-Sync: Repair under way: ${formatDirection(direction)}, ${formatProgress(progress)}, since ${iso(event.sinceMs)}, run ${runId}${why}`,
+      );
     }
     case 'sync-complete': {
       const what = `${count(event.samples)} samples repaired, ${formatDirection(event.direction)}`;
       return message(
         'info',
-        `✅ VM-Sync: Sync complete (${what}, in ${formatDuration(event.tookMs)})`,
+        `✅ VM-Sync: Sync complete (${what}, in ${formatDuration(event.tookMs)}${remainsText(event.remains)})`,
       );
     }
     case 'failback-ready': {
@@ -166,9 +201,12 @@ export function tell(event: SyncEvent): Telling {
       return message('info', `🟢 VM-Sync: FAILBACK READY (${why})`);
     }
     case 'ready-withdrawn':
-      return logged('warn', `FAILBACK READY withdrawn: ${event.reason}`);
+      return whenItLasts('warn', `🔴 VM-Sync: READY WITHDRAWN (${event.reason})`);
     case 'direction-changed':
-      return logged('warn', `Active site: ${event.from} → ${event.to} (${event.reason})`);
+      return whenItLasts(
+        'warn',
+        `🔀 VM-Sync: Direction changed: active site ${event.from} → ${event.to} (${event.reason})`,
+      );
     case 'direction-confirmed': {
       const { direction, epoch, reason } = event;
       return logged(
@@ -192,7 +230,15 @@ export function tell(event: SyncEvent): Telling {
         `📌 VM-Sync: Pin ended: ${event.site} was pinned by hand until ${iso(event.untilMs)}; the direction follows DNS or ACTIVE_SITE again`,
       );
     case 'check-unknown':
-      return logged('warn', `Check unknown: ${event.reason}`);
+      // Of the others people are told otherwise: of a direction, of a wrong database.
+      return event.siteFailed
+        ? whenItLasts('error', `🔌 VM-Sync: Check unknown: ${event.reason}`)
+        : logged('warn', `Check unknown: ${event.reason}`);
+    case 'sites-reached':
+      return message(
+        'info',
+        `🔌 VM-Sync: Both sites can be asked again (after ${formatDuration(event.tookMs)})`,
+      );
     case 'mark-started':
       return logged(
         'warn',
@@ -312,6 +358,11 @@ const BACKFILL_WORDS = {
 export const stuckUntilText = ({ destination }: Direction, { fromMs, toMs }: Window): string =>
   `repaired again when ${destination} restarts, when the gap changes, after a day, or by vm-sync backfill --from ${iso(fromMs)} --to ${iso(toMs)}`;
 
+const remainsText = (remains: readonly string[] | undefined): string => {
+  if (remains === undefined) return '';
+  return remains.length === 0 ? '; nothing remains' : `; what remains: ${remains.join('; ')}`;
+};
+
 const chunksText = (amount: number): string => `${count(amount)} chunk${amount === 1 ? '' : 's'}`;
 
 const windowsText = (amount: number): string => `${count(amount)} window${amount === 1 ? '' : 's'}`;
@@ -319,6 +370,11 @@ const windowsText = (amount: number): string => `${count(amount)} window${amount
 const iso = (atMs: number): string => new Date(atMs).toISOString();
 
 const message = (severity: Severity, text: string): Telling => ({ severity, text, notify: true });
+const whenItLasts = (severity: Severity, text: string): Telling => ({
+  severity,
+  text,
+  notify: 'when-it-lasts',
+});
 const logged = (severity: Severity, text: string): Telling => ({ severity, text, notify: false });
 
 const count = (amount: number): string => new Intl.NumberFormat('en-US').format(amount);

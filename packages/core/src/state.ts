@@ -14,9 +14,11 @@ import { type DirectionMemory, NO_DIRECTION } from './direction-memory.ts';
 import type { SyncEvent } from './event.ts';
 import { type History, nextPass, unsurveyed, withDiffering, withoutProven } from './history.ts';
 import { type Identity, NO_IDENTITY } from './identity.ts';
+import { type Believed, NOTHING_BELIEVED } from './lasting.ts';
 import { advance, applyBackfill, firstMark, type Mark, reopen } from './mark.ts';
 import type { Pin } from './pin.ts';
 import { proveReconcile, type Reconcile } from './reconcile.ts';
+import { remaining } from './remaining.ts';
 import type { CheckReport, FoundWindows, SettledRun, SiteObservation } from './report.ts';
 import {
   DIRECTION_KEYS,
@@ -46,7 +48,14 @@ import {
   toBeCounted,
 } from './surplus.ts';
 import { findingText, noteTwins, type ToldFinding } from './twins.ts';
-import { alignDownMs, formatWindow, makeWindow, subtractWindows, type Window } from './window.ts';
+import {
+  alignDownMs,
+  formatWindow,
+  makeWindow,
+  spanOf,
+  subtractWindows,
+  type Window,
+} from './window.ts';
 
 /** A repaired window, kept until the destination has certainly written it to disk. */
 export interface RecentRepair {
@@ -100,6 +109,8 @@ export interface SyncState {
   readonly episode: Episode | null;
   /** Why READY is not said; empty when it is. */
   readonly reasons: readonly string[];
+  /** What people were told last of what comes and goes. */
+  readonly believed: Believed;
 }
 
 export const EMPTY_STATE: SyncState = {
@@ -129,6 +140,7 @@ export const EMPTY_STATE: SyncState = {
   doubtMs: null,
   episode: null,
   reasons: ['no check has been made yet'],
+  believed: NOTHING_BELIEVED,
 };
 
 export interface Step {
@@ -246,7 +258,8 @@ export function afterCheck(state: SyncState, report: CheckReport, cleanChecks: n
   const common = { ...state, lastCheckMs: report.atMs, activeSite: active, twinsTold };
   if (report.outcome === 'unknown') {
     if (withoutNumbers(state.lastError ?? '') !== withoutNumbers(report.reason)) {
-      events.push({ kind: 'check-unknown', reason: report.reason });
+      const { reason, siteFailed } = report;
+      events.push({ kind: 'check-unknown', reason, siteFailed });
     }
     return withdraw(
       {
@@ -383,13 +396,23 @@ function episodeAfter(
   const episode = state.episode?.direction === key ? state.episode : null;
   if (!clean) {
     if (episode || tallied.gaps === 0) return { ...state, episode };
-    events.push({ kind: 'gap-detected', direction, gaps: tallied.gaps, samples: tallied.missing });
+    const { gaps, missing: samples } = tallied;
+    const window = spanOf(report.forward.damaged);
+    events.push({
+      kind: 'gap-detected',
+      direction,
+      gaps,
+      samples,
+      atLeast: report.leftOut,
+      window,
+    });
     return { ...state, episode: { sinceMs: atMs, direction: key, samplesRepaired: 0 } };
   }
   if (episode) {
     const samples = episode.samplesRepaired;
     const tookMs = atMs - episode.sinceMs;
-    events.push({ kind: 'sync-complete', direction, samples, tookMs });
+    const remains = remaining(state, report);
+    events.push({ kind: 'sync-complete', direction, samples, tookMs, remains });
   }
   return { ...state, episode: null };
 }

@@ -54,6 +54,13 @@ export function mergeWindows(windows: readonly Window[]): Window[] {
   return merged;
 }
 
+/** From the beginning of the first window to the end of the last; undefined when there is none. */
+export function spanOf(windows: readonly Window[]): Window | undefined {
+  const merged = mergeWindows(windows);
+  const [first, last] = [merged[0], merged.at(-1)];
+  return first && last && makeWindow(first.fromMs, last.toMs);
+}
+
 /** `windows` without what `taken` covers, oldest first. */
 export function subtractWindows(windows: readonly Window[], taken: readonly Window[]): Window[] {
   let left = mergeWindows(windows);

@@ -60,11 +60,15 @@ export const CHUNK_OPTIONS: JobsOptions = {
 export const RECOVERY_PRIORITY = 5;
 export const BACKFILL_PRIORITY = 10;
 
-/** Twelve tries over more than two hours: a message outlives the outage of its receiver. */
+/** The times between tries: doubling, up to the most. */
+export const NOTIFY_BACKOFF = { firstMs: 2_000, mostMs: 900_000 } as const;
+
+/** Forty tries over almost eight hours: a message outlives the outage of its receiver. */
 export const NOTIFY_OPTIONS: JobsOptions = {
   ...KEPT,
-  attempts: 12,
-  backoff: { type: 'exponential', delay: 2_000, jitter: 0.5 },
+  attempts: 40,
+  // Not one of the queue's own: it waits for as long as a receiver asks.
+  backoff: { type: 'notify' },
 };
 
 export const openQueue = (name: QueueName, connection: ConnectionOptions): Queue =>

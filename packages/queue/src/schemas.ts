@@ -2,6 +2,7 @@ import {
   type ActiveSite,
   type Attempt,
   type Backfill,
+  type Believed,
   type BeyondRepair,
   type Chunk,
   type ChunkRates,
@@ -15,6 +16,8 @@ import {
   NO_DIRECTION,
   NO_IDENTITY,
   NO_SURPLUS,
+  NOTHING_BELIEVED,
+  type Notice,
   type Pin,
   REWRITING_FLAGS,
   type Reconcile,
@@ -166,6 +169,29 @@ const identity: z.ZodType<Identity> = z.object({
   refusal: z.string().nullable(),
 });
 
+const severity = z.enum(['info', 'warn', 'error']);
+
+const notice: z.ZodType<Notice> = z.object({
+  kind: z.string(),
+  severity,
+  text: z.string().min(1),
+  todo: z.string(),
+  atMs: ms,
+  details: z.record(z.string(), z.unknown()),
+});
+
+const held = z.object({ notice, sinceMs: ms });
+
+const believed: z.ZodType<Believed> = z.object({
+  ready: directionKey.nullable(),
+  withdrawal: held.extend({ byUnknown: z.boolean() }).nullable(),
+  site: z.enum(['primary', 'dr', 'unknown']).nullable(),
+  turn: held.extend({ site: z.enum(['primary', 'dr', 'unknown']) }).nullable(),
+  failing: z.object({ what: z.string(), sinceMs: ms }).nullable(),
+  failure: held.extend({ what: z.string(), fineSinceMs: ms.nullable() }).nullable(),
+  fineSinceMs: ms.nullable(),
+});
+
 /** The remembered state, as it stands in Redis and in the state file. What older versions did not know has a default. */
 export const SyncStateSchema: z.ZodType<SyncState> = z.object({
   lastCheckMs: ms.nullable(),
@@ -200,6 +226,7 @@ export const SyncStateSchema: z.ZodType<SyncState> = z.object({
     .object({ sinceMs: ms, direction: directionKey, samplesRepaired: z.number().min(0) })
     .nullable(),
   reasons: z.array(z.string()),
+  believed: believed.default(NOTHING_BELIEVED),
 });
 
 const direction = z
@@ -303,12 +330,18 @@ export const ChunkOrder = z.object({
 });
 export type ChunkOrder = z.infer<typeof ChunkOrder>;
 
-/** What a `notify` job carries. */
+/** What a `notify` job carries: one message for one target. Orders of older versions are for the first one. */
 export const NotifyOrder = z.object({
   kind: z.string(),
-  severity: z.enum(['info', 'warn', 'error']),
+  severity,
   text: z.string().min(1),
   atMs: ms,
+  /** The number of a target; its address is a secret, and stands in the environment only. */
+  target: z.string().min(1).default('1'),
+  /** The same for every try and every target. */
+  id: z.string().min(1).optional(),
+  todo: z.string().default(''),
+  details: z.record(z.string(), z.unknown()).default({}),
 });
 export type NotifyOrder = z.infer<typeof NotifyOrder>;
 
@@ -368,8 +401,10 @@ export const FinishedChunkSchema: z.ZodType<FinishedChunk> = z.object({
 export const EventRecord = z.object({
   atMs: ms,
   kind: z.string(),
-  severity: z.enum(['info', 'warn', 'error']),
+  severity,
   text: z.string(),
+  /** What a person must do; absent in what older versions wrote. */
+  todo: z.string().optional(),
 });
 export type EventRecord = z.infer<typeof EventRecord>;
 

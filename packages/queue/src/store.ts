@@ -21,12 +21,16 @@ const KEYS = {
   runOrder: '{vmsync}:runs-by-time',
   events: '{vmsync}:events',
   rates: '{vmsync}:rates',
+  noted: '{vmsync}:noted',
 } as const;
 
 const finishedKey = (runId: string): string => `{vmsync}:finished:${runId}`;
 
 /** A run that is not dropped before may be looked at for so long. */
 const FINISHED_KEPT_S = 86_400;
+
+/** What was told once of a run is not told again within this time; no run takes longer. */
+const NOTED_S = 60 * 86_400;
 
 const RUNS_KEPT = 200;
 const EVENTS_KEPT = 500;
@@ -142,6 +146,12 @@ export class Store {
   async addEvent(event: EventRecord): Promise<void> {
     await this.#redis.lpush(KEYS.events, JSON.stringify(event));
     await this.#redis.ltrim(KEYS.events, 0, EVENTS_KEPT - 1);
+  }
+
+  /** True at the first time that this is noted, and false ever after. */
+  async noteOnce(what: string): Promise<boolean> {
+    const set = await this.#redis.set(`${KEYS.noted}:${what}`, '1', 'EX', NOTED_S, 'NX');
+    return set === 'OK';
   }
 
   /** The newest events, newest first. */

@@ -239,6 +239,31 @@ test('small orders', () => {
   expect(RunRecord.safeParse({ id: 'r' }).success).toBe(false);
 });
 
+test('a message of an older version is for the first target; a new one names its own', () => {
+  const old = { kind: 'gap-detected', severity: 'warn', text: 'x', atMs: 1 };
+  expect(NotifyOrder.parse(old)).toEqual({ ...old, target: '1', todo: '', details: {} });
+  const order = { ...old, target: '3', id: 'n1', todo: 'Nothing.', details: { gaps: 1 } };
+  expect(NotifyOrder.parse(order)).toEqual(order);
+  expect(NotifyOrder.safeParse({ ...order, target: '' }).success).toBe(false);
+});
+
+test('what people were told is kept as it was', () => {
+  const notice = { kind: 'x', severity: 'warn', text: 't', todo: '', atMs: 1, details: { a: [1] } };
+  const held = { notice, sinceMs: 2 };
+  const believed = {
+    ready: 'primary-to-dr',
+    withdrawal: { ...held, byUnknown: true },
+    site: 'unknown',
+    turn: { ...held, site: 'dr' },
+    failing: { what: 'dr', sinceMs: 3 },
+    failure: { ...held, what: 'queries', fineSinceMs: null },
+    fineSinceMs: 4,
+  };
+  expect(SyncStateSchema.parse({ ...EMPTY_STATE, believed }).believed).toEqual(believed);
+  const { believed: _, ...older } = EMPTY_STATE;
+  expect(SyncStateSchema.parse(older)).toEqual(EMPTY_STATE);
+});
+
 test('a backfill is ordered with its range, and changed by its id', () => {
   const start = { action: 'start', id: 'b', window, match: ['{a="b"}'] };
   expect(BackfillOrder.parse(start)).toEqual(start);

@@ -87,6 +87,7 @@ const full: SyncState = {
   surplus: EMPTY_STATE.surplus,
   reconcile: null,
   conflicts: EMPTY_STATE.conflicts,
+  believed: { ...EMPTY_STATE.believed, ready: 'primary-to-dr', site: 'primary' },
   beyondRepair: [
     {
       direction: 'primary-to-dr',
@@ -163,6 +164,12 @@ const event = (at: number): EventRecord => ({
   kind: 'check-unknown',
   severity: 'warn',
   text: `${at}`,
+});
+
+test('what is told once is noted once', async () => {
+  expect(await store.noteOnce('long-repair run-1')).toBe(true);
+  expect(await store.noteOnce('long-repair run-1')).toBe(false);
+  expect(await store.noteOnce('long-repair run-2')).toBe(true);
 });
 
 test('an empty Redis remembers nothing', async () => {

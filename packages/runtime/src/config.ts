@@ -12,6 +12,7 @@ import { parseRedisUrl } from '@vm-sync/queue';
 import { z } from 'zod';
 import type { Env } from './env.ts';
 import type { LogFormat } from './logger.ts';
+import { NOTIFY_SECRETS, type NotifyTarget, notifyTargets } from './notify-targets.ts';
 
 /** How to reach one VictoriaMetrics; files are already read. */
 export interface VmConfig {
@@ -53,7 +54,8 @@ export interface Config {
   readonly syncDirection: 'active-to-passive' | 'both';
   readonly match: readonly Selector[];
   readonly exclude: readonly Selector[];
-  readonly notify: { readonly url: string; readonly format: 'slack' | 'teams' } | undefined;
+  /** Who is sent messages; nobody when it is empty. */
+  readonly notify: readonly NotifyTarget[];
   readonly redisUrl: string;
   readonly stateFile: string;
   readonly dashboard: {
@@ -208,8 +210,6 @@ const Schema = z.object({
   SYNC_DIRECTION: oneOf('active-to-passive', 'both').prefault('active-to-passive'),
   SYNC_MATCH: selectors.prefault(DEFAULT_MATCH),
   SYNC_EXCLUDE: selectors.prefault(DEFAULT_EXCLUDE),
-  NOTIFY_WEBHOOK: httpUrl.optional(),
-  NOTIFY_FORMAT: oneOf('auto', 'slack', 'teams').prefault('auto'),
   REDIS_URL: redisUrl.prefault('redis://127.0.0.1:6379'),
   STATE_FILE: z.string().prefault('data/vm-sync/vm-sync-state.json'),
   DASHBOARD_HOST: z.string().prefault('127.0.0.1'),
@@ -231,7 +231,7 @@ const SECRETS = [
     ['USERNAME', 'PASSWORD', 'BEARER_TOKEN'].map((what) => `${place}_VM_${what}`),
   ),
   'REDIS_URL',
-  'NOTIFY_WEBHOOK',
+  ...NOTIFY_SECRETS,
   'DASHBOARD_PASSWORD',
 ];
 
@@ -272,6 +272,7 @@ export function envToConfig(given: Env): Config {
   const sites = { local: vmConfig('LOCAL', env, faults), remote: vmConfig('REMOTE', env, faults) };
   judgeTogether(env, data, faults);
   const active = activeConfig(data, faults);
+  const notify = notifyTargets(env, (name, sentence) => faults.add(name, sentence));
   if (faults.sentences.length > 0 || !isComplete(data) || !active) {
     throw new ConfigError(faults.sentences);
   }
@@ -292,7 +293,7 @@ export function envToConfig(given: Env): Config {
     syncDirection: data.SYNC_DIRECTION,
     match: data.SYNC_MATCH,
     exclude: data.SYNC_EXCLUDE,
-    notify: notifyConfig(data.NOTIFY_WEBHOOK, data.NOTIFY_FORMAT),
+    notify,
     redisUrl: data.REDIS_URL,
     stateFile: data.STATE_FILE,
     dashboard: {
@@ -369,16 +370,6 @@ function judgeTogether(env: Env, data: Partial<Parsed>, faults: Faults): void {
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(?:\.\d+){3}$/.test(host);
 
-function notifyConfig(
-  url: string | undefined,
-  format: 'auto' | 'slack' | 'teams',
-): Config['notify'] {
-  if (url === undefined) return undefined;
-  if (format !== 'auto') return { url, format };
-  const teams = /\.(?:logic\.azure\.com|powerplatform\.com|powerautomate\.com|office\.com)$/;
-  return { url, format: teams.test(new URL(url).hostname) ? 'teams' : 'slack' };
-}
-
 function vmConfig(place: 'LOCAL' | 'REMOTE', env: Env, faults: Faults): VmConfig {
   const get = (what: string) => env[`${place}_VM_${what}`];
   const file = (what: string) => {
@@ -440,7 +431,7 @@ export function secretsOf(config: Config): string[] {
     ...urls.flatMap((url) => passwordIn(url ?? '')),
     ...vms.flatMap((one) => [one.password, one.bearerToken, one.key]),
     config.dashboard.login?.password,
-    config.notify?.url,
+    ...config.notify.flatMap(({ url, secret }) => [url, secret]),
   ].filter((secret) => secret !== undefined && secret !== '') as string[];
 }
 

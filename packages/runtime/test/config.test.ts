@@ -63,7 +63,7 @@ test('the defaults are those of the table', () => {
     syncDirection: 'active-to-passive',
     match: parseSelectors('{__name__!=""}'),
     exclude: parseSelectors('{__name__=~"vmsync_.+"} {job="victoria-metrics",instance="self"}'),
-    notify: undefined,
+    notify: [],
     redisUrl: 'redis://127.0.0.1:6379',
     stateFile: 'data/vm-sync/vm-sync-state.json',
     dashboard: { host: '127.0.0.1', port: 3000, login: undefined },
@@ -134,7 +134,15 @@ test('every variable is taken', () => {
     syncDirection: 'both',
     match: parseSelectors('{job="a"} up'),
     exclude: parseSelectors('{job="b"}'),
-    notify: { url: 'https://hooks.slack.com/services/x', format: 'slack' },
+    notify: [
+      {
+        name: '1',
+        url: 'https://hooks.slack.com/services/x',
+        format: 'slack',
+        minSeverity: 'info',
+        secret: undefined,
+      },
+    ],
     redisUrl: 'rediss://:pw@redis:6380/1',
     stateFile: '/var/lib/state.json',
     dashboard: { host: '0.0.0.0', port: 8080, login: { user: 'ops', password: 'dash' } },
@@ -194,6 +202,9 @@ const wrong: Env = {
   SYNC_EXCLUDE: '{}',
   NOTIFY_WEBHOOK: `hooks.slack.com/${secret}`,
   NOTIFY_FORMAT: 'telegram',
+  NOTIFY_MIN_SEVERITY: 'fatal',
+  NOTIFY_WEBHOOK_2: `ftp://hooks.slack.com/${secret}`,
+  NOTIFY_SECRET_3: secret,
   REDIS_URL: `http://:${secret}@redis`,
   DASHBOARD_HOST: '0.0.0.0',
   DASHBOARD_PORT: '70000',
@@ -212,7 +223,7 @@ test('every fault is told at once, each variable once, and no secret is repeated
   const innocent = ['LOCAL_VM_USERNAME', 'REMOTE_VM_PASSWORD'];
   const expected = [...Object.keys(wrong).filter((name) => !innocent.includes(name)), 'DNS_RECORD'];
   expect([...names].sort()).toEqual(expected.sort());
-  for (const fault of faults) expect(fault).toMatch(/^[A-Z_]+: \S.{8,}/);
+  for (const fault of faults) expect(fault).toMatch(/^[A-Z_\d]+: \S.{8,}/);
   const error = new ConfigError(faults);
   expect(error.message).toMatch(new RegExp(`^${faults.length} wrong or missing settings:\n`));
   expect(error.message).not.toContain(secret);
@@ -317,10 +328,47 @@ test.each([
   ['https://chat.example/hooks/x', 'teams', 'teams'],
   ['https://logic.azure.com.evil.example/x', 'auto', 'slack'],
 ])('a webhook at %s with %s is told the way of %s', (url, NOTIFY_FORMAT, format) => {
-  expect(envToConfig({ ...least, NOTIFY_WEBHOOK: url, NOTIFY_FORMAT }).notify).toEqual({
-    url,
-    format,
+  expect(envToConfig({ ...least, NOTIFY_WEBHOOK: url, NOTIFY_FORMAT }).notify).toMatchObject([
+    { url, format },
+  ]);
+});
+
+test('messages may go to several targets, each in its own way', () => {
+  const { notify } = envToConfig({
+    ...least,
+    NOTIFY_WEBHOOK_2: 'https://prod-1.westeurope.logic.azure.com/workflows/x',
+    NOTIFY_WEBHOOK_4_FILE: file('https://events.example/vm-sync\n'),
+    NOTIFY_FORMAT_4: 'json',
+    NOTIFY_MIN_SEVERITY: 'warn',
+    NOTIFY_MIN_SEVERITY_4: 'info',
+    NOTIFY_SECRET: 'of all',
+    NOTIFY_SECRET_4_FILE: file('of the fourth\n'),
   });
+  expect(notify).toEqual([
+    {
+      name: '2',
+      url: 'https://prod-1.westeurope.logic.azure.com/workflows/x',
+      format: 'teams',
+      minSeverity: 'warn',
+      secret: 'of all',
+    },
+    {
+      name: '4',
+      url: 'https://events.example/vm-sync',
+      format: 'json',
+      minSeverity: 'info',
+      secret: 'of the fourth',
+    },
+  ]);
+});
+
+test.each([
+  ['NOTIFY_FORMAT_2', 'json', 'NOTIFY_FORMAT_2: there is no NOTIFY_WEBHOOK_2 for it'],
+  ['NOTIFY_FORMAT', 'irc', 'NOTIFY_FORMAT: expected auto or slack or teams or json, got "irc"'],
+  ['NOTIFY_MIN_SEVERITY_5', 'warn', 'NOTIFY_MIN_SEVERITY_5: there is no NOTIFY_WEBHOOK_5 for it'],
+  ['NOTIFY_MIN_SEVERITY', 'all', 'NOTIFY_MIN_SEVERITY: expected info or warn or error, got "all"'],
+])('a setting of nobody, or a wrong one, is told: %s=%s', (name, value, fault) => {
+  expect(faultsOf({ ...least, [name]: value })).toEqual([fault]);
 });
 
 describe('secrets', () => {
@@ -338,7 +386,7 @@ describe('secrets', () => {
     expect(config).toMatchObject({
       vm: { primary: { username: 'user', password: 'pass word' }, dr: { bearerToken: 'token' } },
       redisUrl: 'redis://:pw@redis:6379',
-      notify: { url: 'https://hooks.slack.com/x' },
+      notify: [{ url: 'https://hooks.slack.com/x' }],
       dashboard: { login: { user: 'ops', password: 'dash' } },
     });
   });
@@ -367,6 +415,8 @@ describe('secrets', () => {
       LOCAL_VM_KEY_FILE: file('KEY'),
       REDIS_URL: 'redis-sentinel://u:redispw@a:1,b:2/main',
       NOTIFY_WEBHOOK: 'https://hooks.slack.com/hook',
+      NOTIFY_WEBHOOK_3: 'https://events.example/hook',
+      NOTIFY_SECRET_3: 'signing',
       DASHBOARD_USER: 'ops',
       DASHBOARD_PASSWORD: 'dashpw',
     });
@@ -382,6 +432,8 @@ describe('secrets', () => {
       'redispw',
       'dashpw',
       'https://hooks.slack.com/hook',
+      'https://events.example/hook',
+      'signing',
     ]) {
       expect(secrets).toContain(one);
     }

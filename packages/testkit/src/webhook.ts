@@ -15,8 +15,8 @@ export type Webhook = {
   readonly url: string;
   /** What came in, oldest first, also what was answered with an error. */
   readonly messages: WebhookMessage[];
-  /** Status of the answers from now on; 200 at first. */
-  setStatus(status: number): void;
+  /** Status and headers of the answers from now on; 200 and none at first. */
+  setStatus(status: number, headers?: Record<string, string>): void;
   stop(): Promise<void>;
 };
 
@@ -24,19 +24,21 @@ export type Webhook = {
 export async function startWebhook(): Promise<Webhook> {
   const messages: WebhookMessage[] = [];
   let status = 200;
+  let answered: Record<string, string> = {};
   const server = createServer(async (request, response) => {
     const { method = '', url = '', headers } = request;
     const body = await text(request).catch(() => undefined);
     if (body === undefined) return; // the sender left in mid-message
     messages.push({ method, path: url, headers, body, json: parsed(body) });
-    response.writeHead(status).end();
+    response.writeHead(status, answered).end();
   });
   const url = await listen(server);
   return {
     url,
     messages,
-    setStatus: (next) => {
+    setStatus: (next, nextHeaders = {}) => {
       status = next;
+      answered = nextHeaders;
     },
     stop: () => close(server),
   };

@@ -11,7 +11,7 @@ import {
   type Witness,
   withFreshness,
 } from '@vm-sync/core';
-import type { Config } from '@vm-sync/runtime';
+import { type Config, notifyVariable } from '@vm-sync/runtime';
 import { checkSettings } from '@vm-sync/scheduler';
 import { lookAtFreshness } from '@vm-sync/steps';
 import { openDatabases } from '@vm-sync/victoria-metrics';
@@ -71,6 +71,7 @@ async function examine(config: Config, tell: Report): Promise<Finding[]> {
     ...judgePair(config, observations),
     ...judgeDirection(withFreshness(active, fresh)),
     ...(await judgeRedis(config)),
+    ...judgeTargets(config),
   ];
 }
 
@@ -145,6 +146,22 @@ function judgeDirection(active: ActiveSite): Finding[] {
       ? [{ what: 'direction', verdict: 'fine', text: 'repairs may be written' } as const]
       : []),
   ];
+}
+
+/** Who is told what. Nothing is sent: vm-sync notify --test does. */
+function judgeTargets({ notify }: Config): Finding[] {
+  const what = 'messages';
+  if (notify.length === 0) {
+    const text = 'NOTIFY_WEBHOOK is not set: nobody is told anything';
+    return [{ what, verdict: 'advice', text }];
+  }
+  return notify.map(({ name, format, url, minSeverity, secret }): Finding => {
+    const which = minSeverity === 'info' ? 'everything' : `from ${minSeverity} on`;
+    const text = `${which} goes to ${new URL(url).host} (${notifyVariable('WEBHOOK', name)}, ${format})`;
+    return format === 'json' && secret === undefined
+      ? { what, verdict: 'advice', text: `${text}, unsigned: set NOTIFY_SECRET` }
+      : { what, verdict: 'fine', text };
+  });
 }
 
 async function judgeRedis(config: Config): Promise<Finding[]> {
