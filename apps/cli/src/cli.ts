@@ -10,6 +10,7 @@ import {
 import { Command, CommanderError } from 'commander';
 import { accept } from './commands/accept.ts';
 import { backfill, changeBackfill, listBackfills } from './commands/backfill.ts';
+import { certificate } from './commands/certificate.ts';
 import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
 import { pause, resume } from './commands/pause.ts';
@@ -65,6 +66,11 @@ export async function runCli(args: readonly string[]): Promise<number> {
     '--site <site>',
     'primary or dr: is this site proven complete?',
   );
+  command(
+    'certificate',
+    'the parity certificate; exit 0 only when it is valid',
+    certificate,
+  ).option('--json', 'as JSON');
   const backfills = program
     .command('backfill')
     .usage('--from <time> --to <time> [options] | list | pause|resume|cancel <id>')

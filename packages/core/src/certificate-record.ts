@@ -48,7 +48,8 @@ export function certificateToRenew(
     readonly nowMs: number;
   },
 ): CertificateRecord | undefined {
-  if (!of.wasReady || of.recordsMs === undefined || of.recordsMs !== of.lastCheckMs) return undefined;
+  if (!of.wasReady || of.recordsMs === undefined || of.recordsMs !== of.lastCheckMs)
+    return undefined;
   const last = certificateInForce(records, of.nowMs);
   return last?.direction === of.direction ? last : undefined;
 }

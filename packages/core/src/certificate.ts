@@ -123,7 +123,8 @@ export type CountedDevices = { readonly atMs: number } & (
   | { readonly window: Window | null; readonly table: null; readonly reason: string }
 );
 
-type KnownReport = Exclude<CheckReport, { outcome: 'unknown' }>;
+/** A check that found something out. */
+export type KnownReport = Exclude<CheckReport, { outcome: 'unknown' }>;
 
 /** Everything that a certificate says and a check's report does not. */
 export interface CertificateFacts {
@@ -232,8 +233,11 @@ const observations = ({ sites }: KnownReport): SiteObservation[] =>
   });
 
 /** What is older than the sites keep is in no mark's `unproven`, and is not proven by that. */
-const provenFromMs = (mark: Mark, report: KnownReport, direction = report.direction): number =>
-  Math.max(mark.sinceMs, repairEdgeMs(report.atMs, direction, observations(report)));
+export const provenFromMs = (
+  mark: Mark,
+  report: KnownReport,
+  direction = report.direction,
+): number => Math.max(mark.sinceMs, repairEdgeMs(report.atMs, direction, observations(report)));
 
 function provenIn(
   state: SyncState,

@@ -28,7 +28,11 @@ export interface DeviceTable {
   /** Where they differ first, then by name. */
   readonly rows: readonly DeviceRow[];
   /** The devices that are not listed, together. */
-  readonly rest: { readonly devices: number; readonly source: Amount; readonly destination: Amount };
+  readonly rest: {
+    readonly devices: number;
+    readonly source: Amount;
+    readonly destination: Amount;
+  };
   readonly source: Amount;
   readonly destination: Amount;
   /** Devices of which the destination holds fewer samples than the source, among all. */

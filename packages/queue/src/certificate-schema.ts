@@ -92,9 +92,7 @@ export const CertificateSchema: z.ZodType<Certificate> = z.strictObject({
     sinceMs: ms.nullable(),
     byDirection: z.array(z.object({ direction, runs: count, samples: count, bytes: count })),
   }),
-  beyondRepair: listed(
-    z.object({ window, reason: z.string(), samplesMissing: count.nullable() }),
-  ),
+  beyondRepair: listed(z.object({ window, reason: z.string(), samplesMissing: count.nullable() })),
   surplus: z.string().nullable(),
   differingValues: z.string().nullable(),
   sites: z.object({ primary: certifiedSite, dr: certifiedSite }),
