@@ -166,6 +166,7 @@ export function gapsStatus(reasons: string[], nowMs: number = Date.now()): Statu
       marks: { ...ready.state.marks, 'dr-to-primary': mark },
       reasons,
     },
+    certificates: [],
   };
 }
 
@@ -181,6 +182,7 @@ export function unknownStatus(reason: string, nowMs: number = Date.now()): Statu
       primary: { healthy: false, url: 'http://192.168.100.144:8428', reason },
     },
     state: { ...ready.state, failbackReady: false, consecutiveClean: 0, reasons: [reason] },
+    certificates: [],
   };
 }
 

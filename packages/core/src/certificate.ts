@@ -212,10 +212,14 @@ function sentence(
   { listed, more }: Certificate['beyondRepair'],
 ): string {
   const beyond = listed.length + more;
-  const within = tolerated > 0 ? `, but for ${tolerated} samples within GAP_THRESHOLD` : '';
-  const except = beyond > 0 ? `, except what is beyond repair in ${beyond} windows` : '';
+  const within =
+    tolerated > 0 ? `, but for ${count(tolerated, 'sample')} within GAP_THRESHOLD` : '';
+  const except = beyond > 0 ? `, except what is beyond repair in ${count(beyond, 'window')}` : '';
   return `${destination} holds every sample that ${source} has${within}${except}`;
 }
+
+const count = (amount: number, what: string): string =>
+  `${new Intl.NumberFormat('en-US').format(amount)} ${what}${amount === 1 ? '' : 's'}`;
 
 /** Where a document ends to be one that a person reads. */
 const MOST_LISTED = 50;

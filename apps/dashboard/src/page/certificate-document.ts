@@ -64,7 +64,7 @@ function sentence(view: CertificateView, nowMs: number): Part {
 
 function content(certificate: Certificate, view: CertificateView, nowMs: number): Html {
   return html`<p class="muted">Certificate <strong>${certificate.id}</strong> · ${formatDirection(certificate.direction)} · issued ${instant(certificate.issuedMs, nowMs)} by ${certificate.issuedBy}’s vm-sync · confirmed last ${instant(certificate.renewedMs, nowMs)}</p>
-<div class="cards">
+<div class="certified">
 ${provenCard(certificate, nowMs)}
 ${proofCard(certificate)}
 ${directionCard(certificate)}

@@ -125,7 +125,7 @@ const age = (ms: number | null): string => {
 
 export function sitesSection({ sites, findings, pair }: Certificate, nowMs: number): Html {
   const line = (name: string, show: (site: Certificate['sites']['dr']) => Part) =>
-    html`<tr><th scope="row">${name}</th>${SITES.map((site) => html`<td class="wraps">${show(sites[site])}</td>`)}</tr>`;
+    html`<tr><th scope="row" class="wraps">${name}</th>${SITES.map((site) => html`<td class="wraps">${show(sites[site])}</td>`)}</tr>`;
   return html`<section><h2>Both databases</h2>
 <div class="wide"><table><thead><tr><th></th>${SITES.map((site) => html`<th>${site}</th>`)}</tr></thead><tbody>
 ${line('URL', ({ url }) => url)}
