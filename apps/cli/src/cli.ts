@@ -3,6 +3,7 @@ import { type Config, envToConfig, readEnv, secretsOf, withoutSecrets } from '@v
 import { Command, CommanderError } from 'commander';
 import { accept } from './commands/accept.ts';
 import { backfill, changeBackfill, listBackfills, watchBackfill } from './commands/backfill.ts';
+import { certificate } from './commands/certificate.ts';
 import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
 import { notify } from './commands/notify.ts';
@@ -66,6 +67,11 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .option('--site <site>', 'primary or dr: is this site proven complete?')
     .option('--json', 'as JSON');
   command('runs', 'the last repairs', listRuns).option('--json', 'as JSON');
+  command(
+    'certificate',
+    'the parity certificate; exit 0 only when it is valid',
+    certificate,
+  ).option('--json', 'as JSON');
   const backfills = program
     .command('backfill')
     .usage('--from <time> --to <time> [options] | list | watch|pause|resume|cancel <id>')

@@ -32,6 +32,10 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['vm-sync ready && ./fail-back.sh', 'fail back only when parity is proven'],
     ['vm-sync ready --site primary', 'does primary hold everything?'],
   ],
+  certificate: [
+    ['vm-sync certificate', 'what is proven, by what, and until when'],
+    ['vm-sync certificate --json > parity.json', 'to be kept with the record of a failback'],
+  ],
   runs: [['vm-sync runs', 'the last repairs, newest first']],
   backfill: [
     ['vm-sync backfill --from 72h --to 1h --dry-run', 'what it would copy, and how long it takes'],

@@ -1,6 +1,14 @@
 import { userInfo } from 'node:os';
 import { errorText } from '@vm-sync/core';
-import { AuditStore, connect, DutyStore, openQueue, PaceStore, Store } from '@vm-sync/queue';
+import {
+  AuditStore,
+  CertificateStore,
+  connect,
+  DutyStore,
+  openQueue,
+  PaceStore,
+  Store,
+} from '@vm-sync/queue';
 import { type Config, secretsOf, withoutSecrets } from '@vm-sync/runtime';
 import type { Queue } from 'bullmq';
 
@@ -9,6 +17,7 @@ export interface Desk {
   readonly store: Store;
   readonly paces: PaceStore;
   readonly dutyStore: DutyStore;
+  readonly certificates: CertificateStore;
   readonly checks: Queue;
   readonly repairs: Queue;
   /** Does what a person asked for, and leaves a line in the audit log, also when it is refused. */
@@ -31,12 +40,13 @@ export async function withRedis<T>(config: Config, act: (desk: Desk) => Promise<
     const store = new Store(connection, () => {});
     const paces = new PaceStore(connection);
     const dutyStore = new DutyStore(connection);
+    const certificates = new CertificateStore(connection);
     const checks = openQueue('checks', connection);
     const repairs = openQueue('repairs', connection);
     queues.push(checks, repairs);
     for (const queue of queues) queue.on('error', () => {});
     const noted = notedIn(new AuditStore(connection), secretsOf(config));
-    return await act({ store, paces, dutyStore, checks, repairs, noted });
+    return await act({ store, paces, dutyStore, certificates, checks, repairs, noted });
   } finally {
     await Promise.allSettled(queues.map((queue) => queue.close()));
     connection.disconnect();

@@ -1,6 +1,7 @@
 import type { BackfillForecast, BackfillRange, ReconcileForecast } from '@vm-sync/core';
 import {
   AuditStore,
+  CertificateStore,
   CHECK_OPTIONS,
   connect,
   DutyStore,
@@ -30,6 +31,7 @@ export interface Context {
   readonly paces: PaceStore;
   readonly dutyStore: DutyStore;
   readonly audit: AuditStore;
+  readonly certificates: CertificateStore;
   readonly queues: Readonly<Record<QueueName, Queue>>;
   readonly forecasts: Forecasts;
 }
@@ -50,7 +52,8 @@ export function openContext(config: Config, log: Logger, forecasts: Forecasts): 
   const paces = new PaceStore(redis);
   const dutyStore = new DutyStore(redis);
   const audit = new AuditStore(redis);
-  return { config, log, redis, store, paces, dutyStore, audit, queues, forecasts };
+  const certificates = new CertificateStore(redis);
+  return { config, log, redis, store, paces, dutyStore, audit, certificates, queues, forecasts };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { EMPTY_STATE } from '@vm-sync/core';
+import { type CertificateRecord, EMPTY_STATE } from '@vm-sync/core';
 import { connect, type RunRecord, type Status, Store } from '@vm-sync/queue';
 import { type Config, createLogger, envToConfig } from '@vm-sync/runtime';
 import { type RedisServer, startRedis } from '@vm-sync/testkit';
@@ -121,8 +121,20 @@ export function readyStatus(nowMs: number = Date.now()): Status {
       marks: { 'primary-to-dr': mark, 'dr-to-primary': mark },
       reasons: [],
     },
+    certificates: [inForce(nowMs)],
   };
 }
+
+/** What READY rests on. */
+const inForce = (nowMs: number): CertificateRecord => ({
+  id: '20261126-030000-4f2a9c',
+  direction: 'dr-to-primary',
+  issuedMs: nowMs - 600_000,
+  renewedMs: nowMs - 40_000,
+  validUntilMs: nowMs + 5 * MINUTE_MS,
+  sha256: '4f2a'.repeat(16),
+  ended: null,
+});
 
 /** The same with gaps on primary. */
 export function gapsStatus(reasons: string[], nowMs: number = Date.now()): Status {
@@ -154,6 +166,7 @@ export function gapsStatus(reasons: string[], nowMs: number = Date.now()): Statu
       marks: { ...ready.state.marks, 'dr-to-primary': mark },
       reasons,
     },
+    certificates: [],
   };
 }
 
@@ -169,6 +182,7 @@ export function unknownStatus(reason: string, nowMs: number = Date.now()): Statu
       primary: { healthy: false, url: 'http://192.168.100.144:8428', reason },
     },
     state: { ...ready.state, failbackReady: false, consecutiveClean: 0, reasons: [reason] },
+    certificates: [],
   };
 }
 

@@ -18,6 +18,7 @@ import { CHECK_OPTIONS, type CheckOrder, ChunkOrder, type Status } from '@vm-syn
 import { type CheckResult, checkGaps, type Plan } from '@vm-sync/steps';
 import type { Job } from 'bullmq';
 import { AFTER_WIPE_MS, withLostRepairs } from './after-wipe.ts';
+import { type Certified, certify } from './certify.ts';
 import type { SchedulerContext } from './context.ts';
 import { confirmInMs, lookAtDirection } from './direction.ts';
 import { FailedChunks, shortChunks, worthRetrying } from './failed-chunks.ts';
@@ -85,7 +86,15 @@ export async function runCheck(
   );
   await doubtDuty(context, result, identified);
   const known = { ...result.state, stuck: beginning.stuck ?? result.state.stuck };
-  const { state: checked, events } = afterCheck(known, result.report, config.failbackCleanChecks);
+  const validUntilMs = validUntil(config, result.report);
+  const { step, records } = await certify(context, {
+    before: remembered,
+    step: afterCheck(known, result.report, config.failbackCleanChecks),
+    report: result.report,
+    validUntilMs,
+    signal,
+  });
+  const { state: checked, events } = step;
   const lasting = noteLasting(
     checked.believed,
     { report: result.report, events, ready: checked.failbackReady },
@@ -102,7 +111,7 @@ export async function runCheck(
   const state = await afterFailures(context, told, result, beginning, before.startedMs);
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);
-  await store.saveStatus(statusOf(context, result.report, state));
+  await store.saveStatus(statusOf(context, result.report, { state, records, validUntilMs }));
   const confirmMs = confirmInMs(state, Date.now(), config.checkIntervalMs);
   if (confirmMs !== undefined) await requestCheck(context, 'direction', confirmMs);
   const text = describe(result.report, order.cause, state.consecutiveClean);
@@ -273,10 +282,20 @@ async function tellShort(
   return { ...state, stuck: short.memory };
 }
 
+/** Readiness, and the certificate that it rests on. */
+const validUntil = (
+  { checkIntervalMs }: SchedulerContext['config'],
+  { atMs, tookMs }: CheckReport,
+): number => atMs + tookMs + VALID_INTERVALS * checkIntervalMs;
+
 function statusOf(
   { config }: SchedulerContext,
   report: CheckReport,
-  state: CheckResult['state'],
+  {
+    state,
+    records,
+    validUntilMs,
+  }: Pick<Status, 'state' | 'validUntilMs'> & Pick<Certified, 'records'>,
 ): Status {
   const known = report.outcome === 'unknown' ? undefined : report;
   return {
@@ -284,7 +303,7 @@ function statusOf(
     role: config.role,
     checkIntervalMs: config.checkIntervalMs,
     cleanChecksWanted: config.failbackCleanChecks,
-    validUntilMs: report.atMs + report.tookMs + VALID_INTERVALS * config.checkIntervalMs,
+    validUntilMs,
     activeReason: report.active.reason,
     active: report.active,
     outcome: report.outcome,
@@ -294,6 +313,7 @@ function statusOf(
     twins: report.twins,
     tallied: known?.tallied ?? null,
     state,
+    certificates: [...records],
   };
 }
 

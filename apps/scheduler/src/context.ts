@@ -1,4 +1,12 @@
-import { connect, DutyStore, openQueue, PaceStore, PREFIX, Store } from '@vm-sync/queue';
+import {
+  CertificateStore,
+  connect,
+  DutyStore,
+  openQueue,
+  PaceStore,
+  PREFIX,
+  Store,
+} from '@vm-sync/queue';
 import { type Config, type Logger, watchRedis } from '@vm-sync/runtime';
 import { type Databases, openDatabases } from '@vm-sync/victoria-metrics';
 import { FlowProducer, type Queue } from 'bullmq';
@@ -15,6 +23,7 @@ export interface SchedulerContext {
   readonly store: Store;
   readonly paces: PaceStore;
   readonly dutyStore: DutyStore;
+  readonly certificates: CertificateStore;
   readonly duty: Duty;
   readonly memory: Memory;
   readonly twinsAtStart: TwinsAtStart;
@@ -46,6 +55,7 @@ export function createContext(config: Config, log: Logger): SchedulerContext {
     store,
     paces: new PaceStore(connection),
     dutyStore: new DutyStore(connection),
+    certificates: new CertificateStore(connection),
     memory: new Memory(store, config.stateFile, log),
     twinsAtStart: new TwinsAtStart(),
     runs: new Runs(store, checks, repairs, flows),

@@ -1,4 +1,4 @@
-import { formatDuration } from '@vm-sync/core';
+import { errorText, formatDuration } from '@vm-sync/core';
 import {
   AcceptOrder,
   BackfillOrder,

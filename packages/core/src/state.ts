@@ -502,6 +502,13 @@ function withdraw(state: SyncState, events: SyncEvent[]): Step {
   return { state: { ...state, failbackReady: false }, events };
 }
 
+/** READY as `afterCheck` decided it, taken back before anybody was told: `before` is the state before the check. */
+export function refuseReady({ state, events }: Step, before: SyncState, reason: string): Step {
+  const told = events.filter(({ kind }) => kind !== 'failback-ready');
+  const wasReady = { ...state, failbackReady: before.failbackReady, reasons: [reason] };
+  return withdraw(wasReady, told);
+}
+
 /** Settling is tried again within seconds when it died; so many runs do not settle meanwhile. */
 const COUNTED_RUNS_KEPT = 50;
 

@@ -1,5 +1,6 @@
 export { AuditStore } from './audit-store.ts';
 export * from './backfills.ts';
+export * from './certificate-store.ts';
 export * from './connection.ts';
 export { DutyStore } from './duty-store.ts';
 export { PaceStore } from './pace-store.ts';

@@ -1,4 +1,5 @@
 import {
+  certificateInForce,
   directionFrom,
   directionKey,
   formatWindow,
@@ -21,7 +22,8 @@ const CLOCK_TOLERANCE_MS = 60_000;
 
 /**
  * Judges the last status as of now: for a failback as a whole, or for one site's completeness. READY itself is decided
- * by the core after each check; here it is only taken back when the status is absent, too old, or not to be trusted.
+ * by the core after each check; here it is only taken back when the status is absent, too old, not to be trusted, or
+ * without a certificate in force.
  */
 export function readiness(
   status: Status | undefined,
@@ -35,6 +37,9 @@ export function readiness(
     return { ready: false, known: false, reasons: reasonsOr(state.reasons, NO_REASON) };
   }
   const ready = site === undefined ? state.failbackReady : siteIsComplete(state, site);
+  if (ready && !isCertified(status, nowMs)) {
+    return { ready: false, known: true, reasons: [NO_CERTIFICATE] };
+  }
   if (ready) return { ready: true, known: true, reasons: [] };
   const lacking = site === undefined ? NO_REASON : whyIncomplete(status, site);
   return { ready: false, known: true, reasons: reasonsOr(state.reasons, lacking) };
@@ -42,6 +47,14 @@ export function readiness(
 
 const NO_CHECK = 'no check has been made yet';
 const NO_REASON = 'the last check gave no reason';
+const NO_CERTIFICATE = 'no certificate: the last check issued none for this direction';
+
+/** READY without a certificate in force is said by no check; an older version's status may hold it. */
+function isCertified({ certificates, state }: Status, nowMs: number): boolean {
+  const certificate = certificateInForce(certificates, nowMs);
+  if (!certificate || state.activeSite === 'unknown') return false;
+  return certificate.direction === directionKey(directionFrom(state.activeSite));
+}
 
 function doubtAbout(status: Status | undefined, nowMs: number): string | undefined {
   if (!status) return NO_CHECK;

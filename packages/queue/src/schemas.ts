@@ -27,6 +27,7 @@ import {
   type Window,
 } from '@vm-sync/core';
 import { z } from 'zod';
+import { CertificateRecordSchema } from './certificate-schema.ts';
 
 /** Whole milliseconds since the epoch, within what a date can hold. */
 const ms = z.number().int().min(0).max(8.64e15);
@@ -479,5 +480,7 @@ export const Status = z.object({
     })
     .nullable(),
   state: SyncStateSchema,
+  /** Newest first; READY rests on the first one, when that has not ended. Absent in what older versions wrote. */
+  certificates: z.array(CertificateRecordSchema).optional(),
 });
 export type Status = z.infer<typeof Status>;

@@ -7,6 +7,7 @@ export {
   type Plan,
   type SetAside,
 } from './check-gaps.ts';
+export { countDevices, type DeviceQuestion } from './count-devices.ts';
 export { type FreshnessContext, type FreshnessSettings, lookAtFreshness } from './freshness.ts';
 export type { CheckProgress } from './how-far.ts';
 export { type IdentifyContext, IdentityError, identify } from './identify.ts';

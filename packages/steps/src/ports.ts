@@ -1,4 +1,5 @@
 import type {
+  DeviceAmount,
   Direction,
   Labels,
   Marker,
@@ -62,6 +63,13 @@ export interface TallyRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Groups of series, of which no two hold the same one, each with the label whose values divide it. */
+export interface DeviceCountsRequest {
+  readonly groups: readonly { readonly label: string; readonly selector: string }[];
+  readonly window: Window;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** One site's database, as the steps need it. Every failure is a `VmSyncError`. */
 export interface SiteDatabase {
   readonly site: Site;
@@ -82,6 +90,8 @@ export interface SiteDatabase {
   newestSample(request: SelectionRequest): Promise<number | null>;
   /** Samples by series key; a series that several selectors meet is counted once. */
   counts(request: SelectionRequest): Promise<Map<string, number>>;
+  /** Series that have samples, and how many, by the values of each group's label. */
+  deviceCounts(request: DeviceCountsRequest): Promise<DeviceAmount[]>;
   /** Distinct or not, in the order of time, by series key. */
   timestamps(request: SelectionRequest): Promise<Map<string, Float64Array>>;
   /** Sums of values, which differ between sites by rounding: they show where to look, and prove nothing. */

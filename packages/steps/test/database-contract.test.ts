@@ -1,4 +1,11 @@
-import { type Labels, makeWindow, seriesKey, type Window } from '@vm-sync/core';
+import {
+  deviceGroups,
+  formatSelector,
+  type Labels,
+  makeWindow,
+  seriesKey,
+  type Window,
+} from '@vm-sync/core';
 import { startVictoriaMetrics, vmVersions } from '@vm-sync/testkit';
 import { openDatabases } from '@vm-sync/victoria-metrics';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -30,9 +37,16 @@ function seriesAround({ fromMs, toMs }: Window) {
     { labels: { __name__: 'begins', job: 'a' }, timestamps: [toMs] },
     { labels: { __name__: 'begins', job: 'b' }, timestamps: [toMs, toMs + 1, toMs + 15_000] },
     { labels: { __name__: 'dense', job: 'a' }, timestamps: every(250).slice(0, 400) },
+    { labels: { __name__: 'jobless one', x: 'a' }, timestamps: every(30_000) },
+    { labels: { __name__: 'jobless one', x: 'b' }, timestamps: [toMs] },
     { labels: { __name__: 'elsewhere', job: 'a' }, timestamps: [fromMs - 5_000, toMs + 5_000] },
   ];
 }
+
+/** By job, and by name what has none. */
+const byJob = deviceGroups([{ label: '__name__', operator: '!=', value: '' }], ['job']).map(
+  ({ label, selector }) => ({ label, selector: formatSelector(selector) }),
+);
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
@@ -142,6 +156,19 @@ function contract(
     const rows = { selectors: ['{__name__="regular"}', '{job="a"}'], window };
     expect(sorted(await database.values(rows))).toEqual(sorted(await reference.values(rows)));
     expect(sorted(await database.peaks(rows))).toEqual(sorted(await reference.peaks(rows)));
+  });
+
+  test('series and samples by device are those of the samples that count', async () => {
+    const request = { groups: byJob, window };
+    const sortedCounts = async (one: SiteDatabase) =>
+      (await one.deviceCounts(request)).sort((a, b) => (a.name < b.name ? -1 : 1));
+    const expected = await sortedCounts(reference);
+    expect(expected.map(({ label, name }) => [label, name])).toEqual([
+      ['job', 'a'],
+      ['job', 'b'],
+      ['__name__', 'jobless one'],
+    ]);
+    expect(await sortedCounts(database)).toEqual(expected);
   });
 
   test('lists of labels hold at least what is in the window', async () => {

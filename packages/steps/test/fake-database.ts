@@ -1,4 +1,5 @@
 import {
+  type DeviceAmount,
   type Labels,
   type Marker,
   meets,
@@ -12,6 +13,7 @@ import {
   VmSyncError,
 } from '@vm-sync/core';
 import type {
+  DeviceCountsRequest,
   SelectionRequest,
   SeriesPrint,
   SeriesSums,
@@ -160,6 +162,20 @@ export class FakeDatabase implements SiteDatabase {
   async counts(request: SelectionRequest): Promise<Map<string, number>> {
     const found = [...(await this.timestamps(request))];
     return new Map(found.map(([key, timestamps]) => [key, timestamps.length]));
+  }
+
+  async deviceCounts({ groups, window }: DeviceCountsRequest): Promise<DeviceAmount[]> {
+    const found = new Map<string, DeviceAmount>();
+    for (const { label, selector } of groups) {
+      for (const { labels, timestamps } of this.#selected([selector], { window })) {
+        const name = labels[label] ?? '';
+        const key = seriesKey({ label, name });
+        const { series, samples } = found.get(key) ?? { series: 0, samples: 0 };
+        const more = { series: series + 1, samples: samples + timestamps.length };
+        found.set(key, { label, name, ...more });
+      }
+    }
+    return [...found.values()];
   }
 
   async timestamps(request: SelectionRequest): Promise<Map<string, Float64Array>> {

@@ -1,4 +1,5 @@
 import {
+  type DeviceAmount,
   type Heartbeat,
   type Marker,
   type OwnSamples,
@@ -6,6 +7,7 @@ import {
   type SiteObservation,
   VmSyncError,
 } from '@vm-sync/core';
+import { type DeviceCountsRequest, deviceCounts } from './device-counts.ts';
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import { labelNames, labelValues } from './labels.ts';
 import { LoadProbe } from './load.ts';
@@ -82,6 +84,11 @@ export class VictoriaMetrics {
   /** Samples by series key; a series that several selectors meet is counted once. */
   counts(request: SelectionRequest): Promise<Map<string, number>> {
     return counts(this.endpoint, request);
+  }
+
+  /** Series and samples by device; what no group selects is not there. */
+  deviceCounts(request: DeviceCountsRequest): Promise<DeviceAmount[]> {
+    return deviceCounts(this.endpoint, request);
   }
 
   labelValues(label: string, request: Omit<TallyRequest, 'stepMs'>): Promise<string[]> {

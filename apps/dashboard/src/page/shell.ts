@@ -14,12 +14,13 @@ export const shell = (title: string, main: Html, place?: string): string =>
 <title>${title}</title>
 <link rel="icon" href="/assets/icon.svg">
 <link rel="stylesheet" href="/assets/page.css">
+<link rel="stylesheet" href="/assets/print.css" media="print">
 <script src="/assets/page.js" defer></script>
 </head>
 <body>
 <header>
 <a class="brand" href="/">vm-sync${place !== undefined && html` <span class="place">${place}</span>`}</a>
-<nav><a href="/queues">Board</a><a href="/metrics">Metrics</a><a href="/api/status">Status as JSON</a></nav>
+<nav><a href="/queues">Board</a><a href="/certificate">Certificate</a><a href="/metrics">Metrics</a><a href="/api/status">Status as JSON</a></nav>
 </header>
 <p id="connection" role="status" hidden></p>
 ${main}

@@ -1,0 +1,99 @@
+import { type Certificate, formatDirection, type Site } from '@vm-sync/core';
+import type { CertificateView } from '@vm-sync/queue';
+import { devicesSection } from './certificate-devices.ts';
+import {
+  beyondCard,
+  checkCard,
+  directionCard,
+  proofCard,
+  provenCard,
+  repairedCard,
+  settingsSection,
+  sitesSection,
+} from './certificate-sections.ts';
+import { type Html, html, type Part } from './html.ts';
+import { shell } from './shell.ts';
+import { ago, instant } from './text.ts';
+
+/** The page of a certificate, to be read, printed and kept: what may be said of it now comes first. */
+export const certificateDocument = (view: CertificateView, place: Site, nowMs: number): string =>
+  shell(
+    `${WORDS[view.state]} · parity certificate`,
+    html`<main>
+${verdictSection(view, nowMs)}
+${view.certificate !== null && content(view.certificate, view, nowMs)}
+${historySection(view, nowMs)}
+</main>`,
+    place,
+  );
+
+const WORDS = {
+  valid: 'VALID',
+  withdrawn: 'WITHDRAWN',
+  expired: 'EXPIRED',
+  none: 'NO CERTIFICATE',
+} as const;
+
+const STYLES = {
+  valid: 'ready',
+  withdrawn: 'not-ready',
+  expired: 'unknown',
+  none: 'unknown',
+} as const;
+
+function verdictSection(view: CertificateView, nowMs: number): Html {
+  return html`<section class="verdict ${STYLES[view.state]}" aria-label="Certificate">
+<p class="word"><span class="muted">Parity certificate</span> ${WORDS[view.state]}</p>
+${sentence(view, nowMs)}
+</section>`;
+}
+
+function sentence(view: CertificateView, nowMs: number): Part {
+  const { certificate } = view;
+  if (view.state === 'none') return html`<p>${view.reason}</p>`;
+  if (view.state !== 'valid') {
+    return html`<p>${WORDS[view.state].toLowerCase()} ${instant(view.atMs, nowMs)}: ${view.reason}</p>
+<p>What it says below was proven until then, and proves nothing now.</p>`;
+  }
+  return (
+    certificate !== null &&
+    html`<p>${certificate.says}.</p>
+<p>Valid until ${instant(certificate.validUntilMs, nowMs)}, unless a check withdraws it before.</p>`
+  );
+}
+
+function content(certificate: Certificate, view: CertificateView, nowMs: number): Html {
+  return html`<p class="muted">Certificate <strong>${certificate.id}</strong> · ${formatDirection(certificate.direction)} · issued ${instant(certificate.issuedMs, nowMs)} by ${certificate.issuedBy}’s vm-sync · confirmed last ${instant(certificate.renewedMs, nowMs)}</p>
+<div class="certified">
+${provenCard(certificate, nowMs)}
+${proofCard(certificate)}
+${directionCard(certificate)}
+${checkCard(certificate, nowMs)}
+${repairedCard(certificate, nowMs)}
+${beyondCard(certificate, nowMs)}
+</div>
+${sitesSection(certificate, nowMs)}
+${settingsSection(certificate)}
+${devicesSection(certificate, nowMs)}
+${verifySection(certificate, view.sha256)}`;
+}
+
+function verifySection({ id }: Certificate, sha256: string | null): Html {
+  return html`<section><h2>How to verify it</h2>
+<p>SHA-256 of its canonical JSON (keys in order, no white space): <code>${sha256 ?? ''}</code></p>
+<p><code>curl -s http://THIS-DASHBOARD/api/certificate/${id} | jq -cSj .certificate | sha256sum</code></p>
+<p>Whether it is in force now: <code>vm-sync certificate</code>, or <code>/api/certificate</code>. On paper it says what was so, never what is.</p>
+</section>`;
+}
+
+function historySection({ history }: CertificateView, nowMs: number): Part {
+  if (history.length === 0) return undefined;
+  const rows = history.map(({ id, direction, issuedMs, ended }) => {
+    const end = ended
+      ? html`${ended.how} ${instant(ended.atMs, nowMs)}: ${ended.reason}`
+      : html`not withdrawn`;
+    return html`<tr><td><a href="/certificate/${id}">${id}</a></td><td>${direction}</td><td>${ago(issuedMs, nowMs)}</td><td class="wraps">${end}</td></tr>`;
+  });
+  return html`<section class="screen-only"><h2>Issued and withdrawn <span class="muted">newest first</span></h2>
+<div class="wide"><table><thead><tr><th>Certificate</th><th>Direction</th><th>Issued</th><th>What became of it</th></tr></thead><tbody>${rows}</tbody></table></div></section>`;
+}
