@@ -10,6 +10,7 @@ import {
   QUEUES,
   type QueueName,
   Store,
+  Totals,
 } from '@vm-sync/queue';
 import { type Config, type Logger, secretsOf, withoutSecrets } from '@vm-sync/runtime';
 import { Queue } from 'bullmq';
@@ -27,6 +28,7 @@ export interface Context {
   readonly log: Logger;
   readonly redis: ReturnType<typeof connect>;
   readonly store: Store;
+  readonly totals: Totals;
   readonly paces: PaceStore;
   readonly dutyStore: DutyStore;
   readonly audit: AuditStore;
@@ -47,10 +49,11 @@ export function openContext(config: Config, log: Logger, forecasts: Forecasts): 
   const queues = Object.fromEntries(
     QUEUE_NAMES.map((name) => [name, openQueue(name, redis, complain)]),
   ) as Record<QueueName, Queue>;
+  const totals = new Totals(redis);
   const paces = new PaceStore(redis);
   const dutyStore = new DutyStore(redis);
   const audit = new AuditStore(redis);
-  return { config, log, redis, store, paces, dutyStore, audit, queues, forecasts };
+  return { config, log, redis, store, totals, paces, dutyStore, audit, queues, forecasts };
 }
 
 /**

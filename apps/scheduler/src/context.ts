@@ -1,4 +1,4 @@
-import { connect, DutyStore, openQueue, PaceStore, PREFIX, Store } from '@vm-sync/queue';
+import { connect, DutyStore, openQueue, PaceStore, PREFIX, Store, Totals } from '@vm-sync/queue';
 import type { Config, Logger } from '@vm-sync/runtime';
 import { type Databases, openDatabases } from '@vm-sync/victoria-metrics';
 import { FlowProducer, type Queue } from 'bullmq';
@@ -13,6 +13,7 @@ export interface SchedulerContext {
   readonly log: Logger;
   readonly databases: Databases;
   readonly store: Store;
+  readonly totals: Totals;
   readonly paces: PaceStore;
   readonly dutyStore: DutyStore;
   readonly duty: Duty;
@@ -42,6 +43,7 @@ export function createContext(config: Config, log: Logger): SchedulerContext {
     log,
     databases,
     store,
+    totals: new Totals(connection),
     paces: new PaceStore(connection),
     dutyStore: new DutyStore(connection),
     memory: new Memory(store, config.stateFile, log),

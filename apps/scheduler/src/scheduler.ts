@@ -12,7 +12,7 @@ import {
   SettleOrder,
 } from '@vm-sync/queue';
 import { type Config, type Logger, postWebhook } from '@vm-sync/runtime';
-import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { type Job, MetricsTime, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import { runAccept } from './accept.ts';
 import { runBackfill } from './backfill.ts';
 import { requestCheck, runCheck } from './check.ts';
@@ -28,6 +28,9 @@ export interface Running {
 
 /** A wiped Redis forgets its schedules; asserting them again and again brings them back, and is harmless otherwise. */
 const REASSERT_MS = 15_000;
+
+/** How many jobs have been finished, for `/metrics` and the board. */
+const COUNTED = { metrics: { maxDataPoints: MetricsTime.ONE_WEEK } };
 
 /** A killed process' job is taken up by another after about 20 s; crashes never use up a job's tries. */
 const LOCK: { lockDuration: number; stalledInterval: number; maxStalledCount: number } = {
@@ -110,7 +113,7 @@ function checksWorker(context: SchedulerContext): Worker {
       }
       throw new UnrecoverableError(`no job of this name is known: ${job.name}; remove it`);
     },
-    { connection: context.connection, prefix: PREFIX, concurrency: 1, ...LOCK },
+    { connection: context.connection, prefix: PREFIX, concurrency: 1, ...LOCK, ...COUNTED },
   );
 }
 
@@ -130,6 +133,6 @@ function notificationsWorker({ config, connection, log }: SchedulerContext): Wor
         throw error;
       }
     },
-    { connection, prefix: PREFIX, concurrency: 1, ...LOCK },
+    { connection, prefix: PREFIX, concurrency: 1, ...LOCK, ...COUNTED },
   );
 }
