@@ -1,10 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect, Totals } from '@vm-sync/queue';
-import { checkRules, until, type Vmalert, type VmServer, vmVersions } from '@vm-sync/testkit';
+import {
+  type AlertRule,
+  checkRules,
+  until,
+  type Vmalert,
+  type VmServer,
+  type VmVersion,
+  vmVersions,
+} from '@vm-sync/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Bench, startBench } from './setup.ts';
-import { metricsIn, valuesIn } from './support/exposition.ts';
+import { valuesIn } from './support/exposition.ts';
 import {
   addJob,
   alertBy,
@@ -75,73 +83,74 @@ test.each(vmVersions)('vmalert (%s) finds nothing wrong with the rules', async (
   expect(await checkRules(version, monitoring('alerts.yml'))).toBe('');
 });
 
-const runbook = async (): Promise<string[]> => {
-  const text = await readFile(join(import.meta.dirname, '../../../docs/runbook.md'), 'utf8');
-  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\w\- ]/g, '')
-      .replaceAll(' ', '-'),
-  );
-};
-
-test.concurrent.each(vmVersions)(
-  'scraped by VictoriaMetrics (%s), every panel finds its metrics, and every alert fires in its state',
+test.each(vmVersions)(
+  'scraped by VictoriaMetrics (%s), every panel and every alert finds its metrics, and none fires for nothing',
   async (version) => {
-    const bench = await startBench();
-    const totals = openTotals(bench);
-    await bench.store.saveStatus(wellStatus());
-    await leaveTraces(bench, { stopped: false, otherFresh: true });
-    await totals.addCheck('clean');
-    const chunk = { outcome: 'repaired', mode: 'lines', samples: 9, bytes: 800 } as const;
-    await totals.addChunk({ ...chunk, tookMs: 1_400 });
-    await addJob(bench.redis.url, 'checks', Date.now());
-    const vm = await scrapeBy(version, bench);
-    await until('a scrape', async () => (await visible(vm, 'vmsync_ready')).length > 0);
-    await expectPanels(vm, (await bench.get('/metrics')).text);
-
-    const vmalert = await alertBy(version, vm.url);
-    const wanted = await vmalert.rules();
-    await expectRunbook(wanted.map(({ annotations }) => annotations));
-    const names = wanted.map(({ name }) => name);
-    const known = metricNames((await bench.get('/metrics')).text);
-    expect(wanted.flatMap(({ query }) => namesIn(query)).filter((one) => !known.has(one))).toEqual(
-      [],
-    );
-    expect(await untilEvaluated(vmalert)).toEqual([]);
-
-    // Much is wrong, and repairs wait for a worker.
-    const seen = new Set<string>();
-    await rememberAnHourAgo(vm, bench);
-    await bench.store.saveStatus(illStatus());
-    await leaveTraces(bench, { stopped: true, otherFresh: false });
-    await failJob(bench, 'repairs');
-    await failJob(bench, 'notifications');
-    for (let at = 0; at < 4; at++) await totals.addCheck('unknown');
-    await addJob(bench.redis.url, 'repairs', Date.now() - HOUR_MS);
-    const ill = names.filter((name) => !LATER.includes(name));
-    await untilFiring(vmalert, ill, seen);
-
-    // A person pauses, and the direction is not known any more: no worker is missed.
-    expect((await bench.get('/api/pause', { method: 'POST' })).status).toBe(200);
-    const status = wellStatus();
-    await bench.store.saveStatus({
-      ...status,
-      state: { ...status.state, activeSite: 'unknown' },
-    });
-    await untilFiring(vmalert, ['VmSyncRepairsPaused', 'VmSyncDirectionUnknown'], seen);
-    await until('no word of a missing worker', async () => {
-      return !(await firing(vmalert)).includes('VmSyncNoWorker');
-    });
-
-    await bench.redis.kill();
-    await untilFiring(vmalert, ['VmSyncRedisDown'], seen);
-    await bench.dashboard.close();
-    await untilFiring(vmalert, ['VmSyncScrapeMissing'], seen);
-    expect(names.filter((name) => !seen.has(name))).toEqual([]);
-    expect((await vmalert.rules()).filter(({ lastError }) => lastError !== '')).toEqual([]);
+    const { bench, vm, vmalert } = await startMonitored(version);
+    const known = seriesNames((await bench.get('/metrics')).text);
+    for (const { title, targets } of (await readDashboard()).panels) {
+      for (const { expr } of targets) await expectPanel(vm, title, expr, known);
+    }
+    const rules = await vmalert.rules();
+    const headings = await runbookHeadings();
+    for (const { query, annotations } of rules) {
+      expect(namesIn(query).filter((name) => name !== 'up' && !known.has(name))).toEqual([]);
+      expectRunbook(annotations, headings);
+    }
+    await untilQuiet(vmalert);
   },
 );
+
+test('every alert fires in its state', async () => {
+  const { bench, totals, vm, vmalert } = await startMonitored('newest');
+  const names = (await vmalert.rules()).map(({ name }) => name);
+  const seen = new Set<string>();
+
+  // Much is wrong, and repairs wait for a worker.
+  await rememberAnHourAgo(vm, bench);
+  await bench.store.saveStatus(illStatus());
+  await leaveTraces(bench, { stopped: true, otherFresh: false });
+  await failJob(bench, 'repairs');
+  await failJob(bench, 'notifications');
+  for (let at = 0; at < 4; at++) await totals.addCheck('unknown');
+  await addJob(bench.redis.url, 'repairs', Date.now() - HOUR_MS);
+  const ill = names.filter((name) => !LATER.includes(name));
+  await untilFiring(vm, vmalert, ill, seen);
+
+  // A person pauses, and the direction is not known any more: no worker is missed.
+  expect((await bench.get('/api/pause', { method: 'POST' })).status).toBe(200);
+  const status = wellStatus();
+  await bench.store.saveStatus({ ...status, state: { ...status.state, activeSite: 'unknown' } });
+  await untilFiring(vm, vmalert, ['VmSyncRepairsPaused', 'VmSyncDirectionUnknown'], seen);
+  await until('no word of a missing worker', async () => {
+    return !(await firing(vmalert)).includes('VmSyncNoWorker');
+  });
+
+  await bench.redis.kill();
+  await untilFiring(vm, vmalert, ['VmSyncRedisDown'], seen);
+  await bench.dashboard.close();
+  await untilFiring(vm, vmalert, ['VmSyncScrapeMissing'], seen);
+  expect(names.filter((name) => !seen.has(name))).toEqual([]);
+  expect((await vmalert.rules()).filter(({ lastError }) => lastError !== '')).toEqual([]);
+});
+
+/** A vm-sync with which all is well, scraped already, and its alerts. */
+async function startMonitored(version: VmVersion) {
+  const bench = await startBench();
+  const totals = openTotals(bench);
+  await bench.store.saveStatus(wellStatus());
+  await leaveTraces(bench, { stopped: false, otherFresh: true });
+  await totals.addCheck('clean');
+  const chunk = { outcome: 'repaired', mode: 'lines', samples: 9, bytes: 800 } as const;
+  await totals.addChunk({ ...chunk, tookMs: 1_400 });
+  await addJob(bench.redis.url, 'checks', Date.now());
+  const vm = await scrapeBy(version, bench);
+  await until('a scrape', async () => {
+    await vm.flush();
+    return (await ask(vm, 'vmsync_ready')).length > 0;
+  });
+  return { bench, totals, vm, vmalert: await alertBy(version, vm.url) };
+}
 
 const LATER = [
   ...['VmSyncRepairsPaused', 'VmSyncDirectionUnknown', 'VmSyncRedisDown', 'VmSyncScrapeMissing'],
@@ -154,60 +163,64 @@ function openTotals({ redis }: Bench): Totals {
   return new Totals(client);
 }
 
-async function visible(vm: VmServer, query: string) {
-  await vm.flush();
-  return await ask(vm, query);
-}
-
-/** Every metric that can be asked for, `up` of the scrape itself among them. */
-const metricNames = (text: string): Set<string> =>
-  new Set(['up', ...metricsIn(text).map(({ name }) => name)].concat([...seriesNames(text)]));
-
 const seriesNames = (text: string): Set<string> =>
   new Set([...valuesIn(text).keys()].map((series) => series.replace(/\{.*/, '')));
 
-async function expectPanels(vm: VmServer, text: string): Promise<void> {
-  const known = seriesNames(text);
-  for (const { title, targets } of (await readDashboard()).panels) {
-    for (const { expr } of targets) {
-      expect(namesIn(expr).length, `${title}: ${expr}`).toBeGreaterThan(0);
-      expect(namesIn(expr).filter((name) => !known.has(name))).toEqual([]);
-      // A rate needs two scrapes: only that it can be asked for shows so early.
-      const found = await ask(vm, filledIn(expr));
-      if (!/rate|increase/.test(expr)) expect(found.length, `${title}: ${expr}`).toBeGreaterThan(0);
-    }
-  }
+async function expectPanel(
+  vm: VmServer,
+  title: string,
+  expr: string,
+  known: ReadonlySet<string>,
+): Promise<void> {
+  const names = namesIn(expr);
+  expect(names.length, `${title}: ${expr}`).toBeGreaterThan(0);
+  expect(names.filter((name) => !known.has(name))).toEqual([]);
+  const found = await ask(vm, filledIn(expr));
+  // A rate needs two scrapes: only that it can be asked for shows so early.
+  if (!/rate|increase/.test(expr)) expect(found.length, `${title}: ${expr}`).toBeGreaterThan(0);
 }
 
-async function expectRunbook(all: readonly Readonly<Record<string, string>>[]): Promise<void> {
-  const headings = await runbook();
-  for (const { summary = '', description = '', runbook_url: url = '' } of all) {
-    expect(summary.length, url).toBeGreaterThan(10);
-    expect(description.length, url).toBeGreaterThan(10);
-    expect(url).toMatch(/^docs\/runbook\.md#/);
-    expect(headings).toContain(url.replace(/^.*#/, ''));
-  }
+async function runbookHeadings(): Promise<string[]> {
+  const text = await readFile(join(import.meta.dirname, '../../../docs/runbook.md'), 'utf8');
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+function expectRunbook(
+  { summary = '', description = '', runbook_url: url = '' }: AlertRule['annotations'],
+  headings: readonly string[],
+): void {
+  expect(summary.length, url).toBeGreaterThan(10);
+  expect(description.length, url).toBeGreaterThan(10);
+  expect(url).toMatch(/^docs\/runbook\.md#/);
+  expect(headings).toContain(url.replace(/^.*#/, ''));
 }
 
 const firing = async (vmalert: Vmalert): Promise<string[]> =>
   (await vmalert.rules()).filter(({ state }) => state === 'firing').map(({ name }) => name);
 
-/** Once all rules have been evaluated: what fires although all is well, and what could not be asked. */
-async function untilEvaluated(vmalert: Vmalert): Promise<unknown[]> {
-  const rules = await until('every rule to be evaluated', async () => {
-    const all = await vmalert.rules();
-    if (!all.every(({ evaluated }) => evaluated)) throw new Error('not all are');
-    return all;
+/** All is well, and every rule has seen it; the first evaluation may be of an instant before the first scrape. */
+const untilQuiet = (vmalert: Vmalert): Promise<boolean> =>
+  until('every rule to find nothing', async () => {
+    const loud = (await vmalert.rules()).filter(
+      ({ evaluated, state, lastError }) => !evaluated || state !== 'inactive' || lastError !== '',
+    );
+    if (loud.length > 0) throw new Error(JSON.stringify(loud));
+    return true;
   });
-  return rules.filter(({ state, lastError }) => state !== 'inactive' || lastError !== '');
-}
 
 async function untilFiring(
+  vm: VmServer,
   vmalert: Vmalert,
   wanted: readonly string[],
   seen: Set<string>,
 ): Promise<void> {
   await until(`${wanted.join(', ')} to fire`, async () => {
+    await vm.flush();
     for (const name of await firing(vmalert)) seen.add(name);
     const missing = wanted.filter((name) => !seen.has(name));
     if (missing.length > 0) throw new Error(`not yet: ${missing.join(', ')}`);
