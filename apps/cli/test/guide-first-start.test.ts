@@ -1,0 +1,83 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { noDifference, startVmauth, until } from '@vm-sync/testkit';
+import { expect, test } from 'vitest';
+import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
+import { failback } from './support/failback.ts';
+import { startStack } from './support/stack.ts';
+
+// What docs/guides/first-start.md, failback.md and vmauth.md say, in one go.
+test('first start on a pair that runs already: doctor, plan, backfill, READY, and the failback script turns vmauth', async () => {
+  await using stack = await startStack({
+    primary: { dedup: '1ms' },
+    dr: { dedup: '1ms' },
+    active: 'dr',
+    env: { QUERY_WINDOW: '1800' },
+  });
+  const nowMs = lastMinuteMs();
+  const all = usualSeries(nowMs, 3 * hour);
+  const old = without(all, nowMs - 150 * minute, nowMs - 120 * minute);
+  await stack.fill({ dr: all, primary: without(old, nowMs - 15 * minute, nowMs - 10 * minute) });
+  const primaryUrl = stack.primary.vm.url;
+
+  const vmauth = await startVmauth({ target: stack.dr.vm.url, paths: ['/api/v1/query'] });
+  await using ends = new AsyncDisposableStack();
+  ends.defer(() => vmauth.stop());
+  const toDr = await readFile(vmauth.config, 'utf8');
+  const toPrimary = `${vmauth.config}.primary`;
+  await writeFile(toPrimary, toDr.replaceAll(stack.dr.vm.url, primaryUrl));
+  const turn = `cp ${toPrimary} ${vmauth.config} && kill -HUP ${vmauth.pid}`;
+  const command = ['--', 'sh', '-c', turn];
+  const reads = async () => {
+    const authorization = `Basic ${btoa(`${vmauth.username}:${vmauth.password}`)}`;
+    const query = new URLSearchParams({
+      query: 'count(vmsync_identity[1h]) by (site)',
+      nocache: '1',
+    });
+    const answer = await fetch(`${vmauth.url}/api/v1/query?${query}`, {
+      headers: { authorization },
+    });
+    return await answer.text();
+  };
+
+  expect(await stack.run('doctor')).toMatchObject({ code: 0, stderr: '' });
+  const plan = await stack.run('plan');
+  expect(plan).toMatchObject({ code: 1, stdout: expect.stringContaining('dr → primary') });
+  expect((await failback(['primary', stack.dashboardUrl, ...command])).code).toBe(2);
+
+  stack.watchReady();
+  const up = stack.spawn('up');
+  const state = await stack.untilState('a difference in older history', (seen) =>
+    seen.not_ready_because.some((why) => /vm-sync backfill --from/.test(why)),
+  );
+  const [, range = ''] =
+    /vm-sync backfill (--from \S+ --to \S+)/.exec(state.not_ready_because.join('\n')) ?? [];
+  expect(await failback(['primary', stack.dashboardUrl, ...command])).toMatchObject({ code: 1 });
+  const dry = await stack.run('backfill', [...range.split(' '), '--dry-run']);
+  expect(dry).toMatchObject({ code: 1, stdout: expect.stringContaining('3,000 samples') });
+  const failingBack = failback(['-w', '120', 'primary', stack.dashboardUrl, ...command]);
+  expect((await stack.run('backfill', range.split(' '))).code).toBe(0);
+
+  await stack.untilReady();
+  expect(await stack.compareRaw()).toEqual(noDifference);
+  expect(await failingBack).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('primary is proven complete'),
+  });
+  await until('vmauth to read from primary', async () =>
+    (await reads()).includes('"site":"primary"'),
+  );
+
+  // What was done has been counted.
+  const metrics = await (await fetch(`${stack.dashboardUrl}/metrics`)).text();
+  const value = (series: string): number => {
+    const line = metrics.split('\n').find((one) => one.startsWith(`${series} `));
+    return Number(line?.slice(series.length + 1));
+  };
+  expect(value('vmsync_ready')).toBe(1);
+  expect(value('vmsync_repaired_samples_total')).toBe(3_500);
+  expect(value('vmsync_repaired_bytes_total')).toBeGreaterThan(0);
+  expect(value('vmsync_chunk_duration_seconds_count{outcome="repaired"}')).toBeGreaterThan(0);
+  expect(value('vmsync_checks_total{outcome="clean"}')).toBeGreaterThanOrEqual(3);
+  expect(value('vmsync_finished_jobs_total{queue="checks",result="completed"}')).toBeGreaterThan(3);
+  expect(up.ended).toBeUndefined();
+});
