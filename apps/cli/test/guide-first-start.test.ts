@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { noDifference, startVmauth, until } from '@vm-sync/testkit';
+import { noDifference, startVmauth, until, type Vmauth } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
 import { failback } from './support/failback.ts';
 import { startStack } from './support/stack.ts';
 
-// What docs/guides/first-start.md, failback.md and vmauth.md say, in one go.
+// What docs/guides/first-start.md and failback.md say, in one go.
 test('first start on a pair that runs already: doctor, plan, backfill, READY, and the failback script turns vmauth', async () => {
   await using stack = await startStack({
     primary: { dedup: '1ms' },
@@ -20,24 +20,25 @@ test('first start on a pair that runs already: doctor, plan, backfill, READY, an
   const primaryUrl = stack.primary.vm.url;
 
   const vmauth = await startVmauth({ target: stack.dr.vm.url, paths: ['/api/v1/query'] });
+  const gate = await startVmauth({ target: stack.dashboardUrl, paths: ['/parity/.*'] });
   await using ends = new AsyncDisposableStack();
   ends.defer(() => vmauth.stop());
+  ends.defer(() => gate.stop());
   const toDr = await readFile(vmauth.config, 'utf8');
   const toPrimary = `${vmauth.config}.primary`;
   await writeFile(toPrimary, toDr.replaceAll(stack.dr.vm.url, primaryUrl));
   const turn = `cp ${toPrimary} ${vmauth.config} && kill -HUP ${vmauth.pid}`;
   const command = ['--', 'sh', '-c', turn];
-  const reads = async () => {
-    const authorization = `Basic ${btoa(`${vmauth.username}:${vmauth.password}`)}`;
-    const query = new URLSearchParams({
-      query: 'count(vmsync_identity[1h]) by (site)',
-      nocache: '1',
-    });
-    const answer = await fetch(`${vmauth.url}/api/v1/query?${query}`, {
-      headers: { authorization },
-    });
-    return await answer.text();
+  const through = async (way: Vmauth, path: string) => {
+    const authorization = `Basic ${btoa(`${way.username}:${way.password}`)}`;
+    const answer = await fetch(`${way.url}${path}`, { headers: { authorization } });
+    return `${answer.status} ${await answer.text()}`;
   };
+  const marker = new URLSearchParams({
+    query: 'count(vmsync_identity[1h]) by (site)',
+    nocache: '1',
+  });
+  const readsFrom = () => through(vmauth, `/api/v1/query?${marker}`);
 
   expect(await stack.run('doctor')).toMatchObject({ code: 0, stderr: '' });
   const plan = await stack.run('plan');
@@ -52,6 +53,8 @@ test('first start on a pair that runs already: doctor, plan, backfill, READY, an
   const [, range = ''] =
     /vm-sync backfill (--from \S+ --to \S+)/.exec(state.not_ready_because.join('\n')) ?? [];
   expect(await failback(['primary', stack.dashboardUrl, ...command])).toMatchObject({ code: 1 });
+  expect(await readsFrom()).toContain('"site":"dr"');
+  expect(await through(gate, '/parity/primary')).toMatch(/^503 primary is not proven complete: /);
   const dry = await stack.run('backfill', [...range.split(' '), '--dry-run']);
   expect(dry).toMatchObject({ code: 1, stdout: expect.stringContaining('3,000 samples') });
   const failingBack = failback(['-w', '120', 'primary', stack.dashboardUrl, ...command]);
@@ -64,8 +67,9 @@ test('first start on a pair that runs already: doctor, plan, backfill, READY, an
     stderr: expect.stringContaining('primary is proven complete'),
   });
   await until('vmauth to read from primary', async () =>
-    (await reads()).includes('"site":"primary"'),
+    (await readsFrom()).includes('"site":"primary"'),
   );
+  expect(await through(gate, '/parity/primary')).toBe('200 primary is proven complete\n');
 
   // What was done has been counted.
   const metrics = await (await fetch(`${stack.dashboardUrl}/metrics`)).text();
