@@ -40,10 +40,9 @@ test('first start on a pair that runs already: doctor, plan, backfill, READY, an
   });
   const readsFrom = () => through(vmauth, `/api/v1/query?${marker}`);
 
-  expect(await stack.run('doctor')).toMatchObject({ code: 0, stderr: '' });
-  const plan = await stack.run('plan');
+  const [doctor, plan] = await Promise.all([stack.run('doctor'), stack.run('plan')]);
+  expect(doctor).toMatchObject({ code: 0, stderr: '' });
   expect(plan).toMatchObject({ code: 1, stdout: expect.stringContaining('dr → primary') });
-  expect((await failback(['primary', stack.dashboardUrl, ...command])).code).toBe(2);
 
   stack.watchReady();
   const up = stack.spawn('up');

@@ -39,8 +39,9 @@ test.concurrent.each(vmVersions)(
     await stack.dr.vm.stop();
     await importSeries(vmagent.url, without(all, 0, nowMs - 20 * minute));
     await untilHas('primary', all);
-    await vmagent.restart();
+    await vmagent.stop();
     await stack.dr.vm.start();
+    await vmagent.start();
     await untilHas('dr', all);
     expect(await stack.compareRaw()).toEqual(noDifference);
     const check = await stack.run('check');

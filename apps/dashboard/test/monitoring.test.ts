@@ -20,12 +20,15 @@ import {
   failJob,
   illStatus,
   leaveTraces,
+  login,
   monitoring,
   scrapeBy,
   wellStatus,
 } from './support/monitored.ts';
 
 const HOUR_MS = 3_600_000;
+
+const headers = { authorization: `Basic ${btoa(`${login.user}:${login.password}`)}` };
 
 /** As far as it is looked at here. */
 interface GrafanaDashboard {
@@ -87,7 +90,7 @@ test.each(vmVersions)(
   'scraped by VictoriaMetrics (%s), every panel and every alert finds its metrics, and none fires for nothing',
   async (version) => {
     const { bench, vm, vmalert } = await startMonitored(version);
-    const known = seriesNames((await bench.get('/metrics')).text);
+    const known = seriesNames((await bench.get('/metrics', { headers })).text);
     for (const { title, targets } of (await readDashboard()).panels) {
       for (const { expr } of targets) await expectPanel(vm, title, expr, known);
     }
@@ -118,7 +121,7 @@ test('every alert fires in its state', async () => {
   await untilFiring(vm, vmalert, ill, seen);
 
   // A person pauses, and the direction is not known any more: no worker is missed.
-  expect((await bench.get('/api/pause', { method: 'POST' })).status).toBe(200);
+  expect((await bench.get('/api/pause', { method: 'POST', headers })).status).toBe(200);
   const status = wellStatus();
   await bench.store.saveStatus({ ...status, state: { ...status.state, activeSite: 'unknown' } });
   await untilFiring(vm, vmalert, ['VmSyncRepairsPaused', 'VmSyncDirectionUnknown'], seen);
@@ -136,7 +139,7 @@ test('every alert fires in its state', async () => {
 
 /** A vm-sync with which all is well, scraped already, and its alerts. */
 async function startMonitored(version: VmVersion) {
-  const bench = await startBench();
+  const bench = await startBench({ login });
   const totals = openTotals(bench);
   await bench.store.saveStatus(wellStatus());
   await leaveTraces(bench, { stopped: false, otherFresh: true });

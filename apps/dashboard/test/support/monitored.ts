@@ -19,11 +19,17 @@ export const monitoring = (file: string): string =>
 
 const HOUR_MS = 3_600_000;
 
-/** A VictoriaMetrics that scrapes a dashboard every second, as `docs/guides/scraping.md` has it. */
+export const login = { user: 'admin', password: 'a secret' };
+
+/** A VictoriaMetrics that logs in and scrapes a dashboard every second, as `docs/guides/scraping.md` has it. */
 export async function scrapeBy(version: VmVersion, { dashboard }: Bench): Promise<VmServer> {
   const config = join(temporaryFolder('scrape'), 'scrape.json');
   const target = new URL(dashboard.url).host;
-  const job = { job_name: 'vm-sync', static_configs: [{ targets: [target] }] };
+  const job = {
+    job_name: 'vm-sync',
+    basic_auth: { username: login.user, password: login.password },
+    static_configs: [{ targets: [target] }],
+  };
   // JSON is YAML too.
   await writeFile(
     config,
