@@ -11,6 +11,7 @@ test('first start on a pair that runs already: doctor, plan, backfill, READY, an
     primary: { dedup: '1ms' },
     dr: { dedup: '1ms' },
     active: 'dr',
+    webhook: true,
     env: { QUERY_WINDOW: '1800' },
   });
   const nowMs = lastMinuteMs();
@@ -71,16 +72,21 @@ test('first start on a pair that runs already: doctor, plan, backfill, READY, an
   expect(await through(gate, '/parity/primary')).toBe('200 primary is proven complete\n');
 
   // What was done has been counted.
-  const metrics = await (await fetch(`${stack.dashboardUrl}/metrics`)).text();
-  const value = (series: string): number => {
-    const line = metrics.split('\n').find((one) => one.startsWith(`${series} `));
-    return Number(line?.slice(series.length + 1));
-  };
-  expect(value('vmsync_ready')).toBe(1);
-  expect(value('vmsync_repaired_samples_total')).toBe(3_500);
-  expect(value('vmsync_repaired_bytes_total')).toBeGreaterThan(0);
-  expect(value('vmsync_chunk_duration_seconds_count{outcome="repaired"}')).toBeGreaterThan(0);
-  expect(value('vmsync_checks_total{outcome="clean"}')).toBeGreaterThanOrEqual(3);
-  expect(value('vmsync_finished_jobs_total{queue="checks",result="completed"}')).toBeGreaterThan(3);
+  const counted = await until('the message of READY to be counted', async () => {
+    const text = await (await fetch(`${stack.dashboardUrl}/metrics`)).text();
+    const samples = text.split('\n').map((line) => line.split(' '));
+    const values = new Map(samples.map(([series = '', value]) => [series, Number(value)]));
+    const told = values.get('vmsync_finished_jobs_total{queue="notifications",result="completed"}');
+    if (!told) throw new Error(text);
+    return values;
+  });
+  const value = (series: string): number => counted.get(`vmsync_${series}`) ?? Number.NaN;
+  expect(value('ready')).toBe(1);
+  expect(value('repaired_samples_total')).toBe(3_500);
+  expect(value('repaired_bytes_total')).toBeGreaterThan(0);
+  expect(value('chunk_duration_seconds_count{outcome="repaired"}')).toBeGreaterThan(0);
+  expect(value('checks_total{outcome="clean"}')).toBeGreaterThanOrEqual(3);
+  expect(value('finished_jobs_total{queue="checks",result="completed"}')).toBeGreaterThan(3);
+  expect(value('finished_jobs_total{queue="repairs",result="completed"}')).toBeGreaterThan(0);
   expect(up.ended).toBeUndefined();
 });
