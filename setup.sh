@@ -134,7 +134,7 @@ stop_services() {
 need_new_vm() {
   [ -z "${VMSYNC_VM_NEWEST_DIR:-}" ] || return 0
   ! vm_runs "$vm_new" || return 0
-  local hint="Put a newer release's victoria-metrics and vmauth into a folder and name it: VMSYNC_VM_NEWEST_DIR=folder"
+  local hint="Put a newer release's victoria-metrics, vmagent, vmalert and vmauth into a folder and name it: VMSYNC_VM_NEWEST_DIR=folder"
   { have apt-get && have dpkg; } || die "no newer VictoriaMetrics to test against." "$hint"
   local suite mirror
   mirror=$(debian_mirror)
@@ -151,7 +151,11 @@ need_new_vm() {
   die "no newer VictoriaMetrics could be fetched (see above)." "$hint"
 }
 
-vm_runs() { "$1/usr/bin/victoria-metrics" --version >/dev/null 2>&1 && [ -x "$1/usr/bin/vmauth" ]; }
+vm_runs() {
+  local program
+  for program in vmagent vmalert vmauth; do [ -x "$1/usr/bin/$program" ] || return; done
+  "$1/usr/bin/victoria-metrics" --version >/dev/null 2>&1
+}
 
 # The address that this machine's own apt uses for its release.
 debian_mirror() {
@@ -187,7 +191,8 @@ install_dependencies() {
 
 run_tests() {
   need_node
-  need_packages victoria-metrics:victoria-metrics vmauth:victoria-metrics redis-server:redis-server \
+  need_packages victoria-metrics:victoria-metrics vmauth:victoria-metrics vmagent:victoria-metrics \
+    vmalert:victoria-metrics redis-server:redis-server \
     dnsmasq:dnsmasq-base chromium:chromium openssl:openssl curl:curl
   need_new_vm
   install_dependencies

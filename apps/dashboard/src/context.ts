@@ -11,6 +11,7 @@ import {
   QUEUES,
   type QueueName,
   Store,
+  Totals,
 } from '@vm-sync/queue';
 import { type Config, type Logger, secretsOf, watchRedis, withoutSecrets } from '@vm-sync/runtime';
 import { Queue } from 'bullmq';
@@ -28,6 +29,7 @@ export interface Context {
   readonly log: Logger;
   readonly redis: ReturnType<typeof connect>;
   readonly store: Store;
+  readonly totals: Totals;
   readonly paces: PaceStore;
   readonly dutyStore: DutyStore;
   readonly audit: AuditStore;
@@ -49,11 +51,24 @@ export function openContext(config: Config, log: Logger, forecasts: Forecasts): 
   const queues = Object.fromEntries(
     QUEUE_NAMES.map((name) => [name, openQueue(name, redis, watch)]),
   ) as Record<QueueName, Queue>;
+  const totals = new Totals(redis);
   const paces = new PaceStore(redis);
   const dutyStore = new DutyStore(redis);
   const audit = new AuditStore(redis);
   const certificates = new CertificateStore(redis);
-  return { config, log, redis, store, paces, dutyStore, audit, certificates, queues, forecasts };
+  return {
+    config,
+    log,
+    redis,
+    store,
+    totals,
+    paces,
+    dutyStore,
+    audit,
+    certificates,
+    queues,
+    forecasts,
+  };
 }
 
 /**

@@ -37,7 +37,7 @@ export async function runCheck(
   job: Job,
   signal: AbortSignal,
 ): Promise<string> {
-  const { config, log, databases, duty, memory, runs, checks, store } = context;
+  const { config, log, databases, duty, memory, runs, checks, store, totals } = context;
   const { state: remembered, redisWasWiped } = await memory.load();
   const { state: looked, active } = await lookAtDirection(context, remembered, redisWasWiped);
   const before = redisWasWiped ? withLostRepairs(looked, Date.now()) : looked;
@@ -112,6 +112,7 @@ export async function runCheck(
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);
   await store.saveStatus(statusOf(context, result.report, { state, records, validUntilMs }));
+  await totals.addCheck(result.report.outcome);
   const confirmMs = confirmInMs(state, Date.now(), config.checkIntervalMs);
   if (confirmMs !== undefined) await requestCheck(context, 'direction', confirmMs);
   const text = describe(result.report, order.cause, state.consecutiveClean);

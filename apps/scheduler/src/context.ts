@@ -6,6 +6,7 @@ import {
   PaceStore,
   PREFIX,
   Store,
+  Totals,
 } from '@vm-sync/queue';
 import { type Config, type Logger, watchRedis } from '@vm-sync/runtime';
 import { type Databases, openDatabases } from '@vm-sync/victoria-metrics';
@@ -21,6 +22,7 @@ export interface SchedulerContext {
   readonly log: Logger;
   readonly databases: Databases;
   readonly store: Store;
+  readonly totals: Totals;
   readonly paces: PaceStore;
   readonly dutyStore: DutyStore;
   readonly certificates: CertificateStore;
@@ -53,6 +55,7 @@ export function createContext(config: Config, log: Logger): SchedulerContext {
     log,
     databases,
     store,
+    totals: new Totals(connection),
     paces: new PaceStore(connection),
     dutyStore: new DutyStore(connection),
     certificates: new CertificateStore(connection),

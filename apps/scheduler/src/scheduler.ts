@@ -11,7 +11,7 @@ import {
   SettleOrder,
 } from '@vm-sync/queue';
 import type { Config, Logger } from '@vm-sync/runtime';
-import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { type Job, MetricsTime, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import { runAccept } from './accept.ts';
 import { runBackfill } from './backfill.ts';
 import { requestCheck, runCheck } from './check.ts';
@@ -30,6 +30,9 @@ export interface Running {
 /** A wiped Redis forgets its schedules; asserting them again and again brings them back, and is harmless otherwise. */
 const REASSERT_MS = 15_000;
 
+/** How many jobs have been finished, for `/metrics` and the board. */
+const COUNTED = { metrics: { maxDataPoints: MetricsTime.ONE_WEEK } };
+
 /** A killed process' job is taken up by another after about 20 s; crashes never use up a job's tries. */
 const LOCK: { lockDuration: number; stalledInterval: number; maxStalledCount: number } = {
   lockDuration: 20_000,
@@ -40,7 +43,7 @@ const LOCK: { lockDuration: number; stalledInterval: number; maxStalledCount: nu
 /** Starts the scheduler: it checks at once, then every CHECK_INTERVAL, settles runs and delivers messages. */
 export async function startScheduler(config: Config, log: Logger): Promise<Running> {
   const context = createContext(config, log);
-  const workers = [checksWorker(context), notificationsWorker(context, LOCK)];
+  const workers = [checksWorker(context), notificationsWorker(context, { ...LOCK, ...COUNTED })];
   for (const worker of workers) {
     context.watch(worker);
     worker.on('lockRenewalFailed', (ids) => {
@@ -120,6 +123,6 @@ function checksWorker(of: SchedulerContext): Worker {
       }
       throw new UnrecoverableError(`no job of this name is known: ${job.name}; remove it`);
     },
-    { connection: of.connection, prefix: PREFIX, concurrency: 1, ...LOCK },
+    { connection: of.connection, prefix: PREFIX, concurrency: 1, ...LOCK, ...COUNTED },
   );
 }

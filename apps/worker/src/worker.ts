@@ -19,6 +19,7 @@ import {
   PREFIX,
   QUEUES,
   Store,
+  Totals,
 } from '@vm-sync/queue';
 import { type Config, hearWitnesses, type Logger, watchRedis } from '@vm-sync/runtime';
 import { repairChunk, ShortError } from '@vm-sync/steps';
@@ -45,6 +46,7 @@ interface WorkerContext {
   readonly log: Logger;
   readonly databases: Databases;
   readonly store: Store;
+  readonly totals: Totals;
   readonly paces: PaceStore;
   readonly throttle: Throttle;
   readonly duty: DutyWatch;
@@ -85,7 +87,18 @@ export async function startWorker(config: Config, log: Logger): Promise<Running>
   const throttle = await Throttle.start(paces, config.paceLimits, log);
   const duty = new DutyWatch(new DutyStore(connection), log);
   await duty.look();
-  const context: WorkerContext = { config, log, databases, store, paces, throttle, duty, locks };
+  const totals = new Totals(connection);
+  const context: WorkerContext = {
+    config,
+    log,
+    databases,
+    store,
+    totals,
+    paces,
+    throttle,
+    duty,
+    locks,
+  };
   const worker = new Worker(
     QUEUES.repairs,
     // Three named arguments: only then does BullMQ make the signal.
@@ -150,8 +163,9 @@ async function work(
   try {
     const done = await repairChunk(order.chunk, chunkContext(job, order, diary, signal, context));
     await diary.end(`done: ${done.outcome}, ${done.samples} samples, ${done.bytes} bytes`);
-    await count(job, order, done, context);
-    return { ...done, tookMs: Date.now() - startedMs };
+    const result = { ...done, tookMs: Date.now() - startedMs };
+    await count(job, order, result, context);
+    return result;
   } catch (error) {
     if (error instanceof RunEndedError) {
       await diary.end(`cancelled with its ${order.recovery ? 'reconcile' : 'backfill'}`);
@@ -193,12 +207,13 @@ async function waitQuietly(
 async function count(
   job: Job,
   { runId, chunk }: ChunkOrder,
-  { samples, bytes }: { readonly samples: number; readonly bytes: number },
-  { store, log }: WorkerContext,
+  result: ChunkResult,
+  { store, totals, log }: WorkerContext,
 ): Promise<void> {
   try {
+    const { samples, bytes } = result;
     const finished = { atMs: Date.now(), planned: chunk.samples, samples, bytes };
-    await store.countChunk(runId, job.id ?? '', finished);
+    if (await store.countChunk(runId, job.id ?? '', finished)) await totals.addChunk(result);
   } catch (error) {
     log.warn({ runId, jobId: job.id, err: error }, 'a chunk that is done was not counted');
   }

@@ -11,3 +11,4 @@ export * from './readiness.ts';
 export * from './reconcile.ts';
 export * from './schemas.ts';
 export { Store } from './store.ts';
+export * from './totals.ts';

@@ -120,10 +120,11 @@ export class Store {
     return known === 0 ? [] : this.listRuns(known);
   }
 
-  /** Notes that a chunk of a run is done; noted again (a job may run twice) it counts once. */
-  async countChunk(runId: string, jobId: string, chunk: FinishedChunk): Promise<void> {
-    await this.#redis.hset(finishedKey(runId), jobId, JSON.stringify(chunk));
+  /** Notes that a chunk of a run is done; noted again (a job may run twice) it counts once. True when it is new. */
+  async countChunk(runId: string, jobId: string, chunk: FinishedChunk): Promise<boolean> {
+    const added = await this.#redis.hset(finishedKey(runId), jobId, JSON.stringify(chunk));
     await this.#redis.expire(finishedKey(runId), FINISHED_KEPT_S);
+    return added > 0;
   }
 
   /** The chunks of a run that are done, in no order. They are for showing: what cannot be read is left out. */

@@ -240,8 +240,8 @@ test('a run that is open or paused is kept, however many come after it', async (
 
 test('a chunk counts once however often it is done, and goes with its run', async () => {
   const chunk = { atMs: 5, planned: 3, samples: 4, bytes: 5 };
-  await store.countChunk('run-1', 'chunk-1', chunk);
-  await store.countChunk('run-1', 'chunk-1', { ...chunk, atMs: 6 });
+  expect(await store.countChunk('run-1', 'chunk-1', chunk)).toBe(true);
+  expect(await store.countChunk('run-1', 'chunk-1', { ...chunk, atMs: 6 })).toBe(false);
   await store.countChunk('run-1', 'chunk-2', chunk);
   await store.countChunk('run-2', 'chunk-1', chunk);
   const counted = await store.finishedChunks('run-1');

@@ -26,7 +26,7 @@ export function findProgram(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-/** Path of one of VictoriaMetrics' programs, such as `victoria-metrics` or `vmauth`. */
+/** Path of one of VictoriaMetrics' programs, such as `victoria-metrics`, `vmagent`, `vmalert` or `vmauth`. */
 export function vmProgramPath(version: VmVersion, name: string): string {
   if (version === 'oldest') return programPath(name);
   const folder =

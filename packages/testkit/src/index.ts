@@ -22,6 +22,14 @@ export {
 export type { Server } from './server.ts';
 export { type Patience, until } from './until.ts';
 export { startVictoriaMetrics, type VmOptions, type VmServer } from './victoria-metrics.ts';
+export { startVmagent, type Vmagent } from './vmagent.ts';
+export {
+  type AlertRule,
+  checkRules,
+  startVmalert,
+  type Vmalert,
+  type VmalertOptions,
+} from './vmalert.ts';
 export { startVmauth, type Vmauth, type VmauthOptions, vmauthPaths } from './vmauth.ts';
 export { startWebhook, type Webhook, type WebhookMessage } from './webhook.ts';
 export { startWriter, type Writer, type WriterOptions } from './writer.ts';

@@ -18,7 +18,13 @@ export type VmauthOptions = {
 };
 
 export type Vmauth = Server &
-  Access & { readonly url: string; readonly username: string; readonly password: string };
+  Access & {
+    readonly url: string;
+    readonly username: string;
+    readonly password: string;
+    /** The file that it reads again at a SIGHUP. */
+    readonly config: string;
+  };
 
 /** What vm-sync needs at the least; nothing of /internal, /metrics or /health is routed. */
 export const vmauthPaths: readonly string[] = [
@@ -53,6 +59,7 @@ export async function startVmauth(options: VmauthOptions): Promise<Vmauth> {
     url,
     username,
     password,
+    config,
     auth: { username, password },
   };
 }
