@@ -99,13 +99,35 @@ test.concurrent('the doctor names what to mend', async () => {
     /^advice both sites: QUERY_STEP is no multiple of the deduplication interval 1m/m,
   );
   expect(stdout).toMatch(/^ok +Redis: \d\S+, append-only, noeviction/m);
-  const alone = await stack.run('doctor', ['--json'], noRedis);
+  expect(stdout).toMatch(/^advice messages: NOTIFY_WEBHOOK is not set: nobody is told anything$/m);
+  const targets = {
+    NOTIFY_WEBHOOK: 'https://hooks.slack.com/s3cret',
+    NOTIFY_WEBHOOK_2: 'https://events.example/s3cret',
+    NOTIFY_FORMAT_2: 'json',
+    NOTIFY_MIN_SEVERITY_2: 'error',
+  };
+  const alone = await stack.run('doctor', ['--json'], { ...noRedis, ...targets });
   expect(alone.code).toBe(1);
   expect(JSON.parse(alone.stdout)).toContainEqual({
     what: 'Redis',
     verdict: 'fault',
     text: expect.stringMatching(/^Redis cannot be reached \(REDIS_URL\)/),
   });
+  expect(JSON.parse(alone.stdout)).toEqual(
+    expect.arrayContaining([
+      {
+        what: 'messages',
+        verdict: 'fine',
+        text: 'everything goes to hooks.slack.com (NOTIFY_WEBHOOK, slack)',
+      },
+      {
+        what: 'messages',
+        verdict: 'advice',
+        text: 'what is error goes to events.example (NOTIFY_WEBHOOK_2, json), unsigned: set NOTIFY_SECRET',
+      },
+    ]),
+  );
+  expect(alone.stdout).not.toContain('s3cret');
 });
 
 test.concurrent('the doctor is content with two that are alike', async () => {

@@ -35,7 +35,7 @@ async function checkOfTheGuide() {
   return (...given: unknown[]): boolean => isFromVmSync(...given);
 }
 
-describe.concurrent('vm-sync notify --test', () => {
+describe('vm-sync notify --test', () => {
   test('sends one message to every target, and says what each answered', async () => {
     const [slack, json] = [await receiver(), await receiver()];
     json.setStatus(202);

@@ -11,6 +11,7 @@ import {
   makeWindow,
   mergeWindows,
   slicesNewestFirst,
+  spanOf,
   subtractWindows,
   type Window,
   windowOrNothing,
@@ -150,4 +151,9 @@ test('a window is written for people', () => {
   expect(formatWindow(makeWindow(noon, noon + 86_400_001))).toBe(
     '2026-11-23T12:00:00Z – 2026-11-24T12:00:00.001Z',
   );
+});
+
+test('the span of windows reaches from the first beginning to the last end', () => {
+  expect(spanOf([])).toBeUndefined();
+  expect(spanOf([makeWindow(5, 9), makeWindow(1, 2)])).toEqual(makeWindow(1, 9));
 });

@@ -148,6 +148,8 @@ function judgeDirection(active: ActiveSite): Finding[] {
   ];
 }
 
+const HEARD = { info: 'everything', warn: 'what is warn or error', error: 'what is error' };
+
 /** Who is told what. Nothing is sent: vm-sync notify --test does. */
 function judgeTargets({ notify }: Config): Finding[] {
   const what = 'messages';
@@ -156,8 +158,7 @@ function judgeTargets({ notify }: Config): Finding[] {
     return [{ what, verdict: 'advice', text }];
   }
   return notify.map(({ name, format, url, minSeverity, secret }): Finding => {
-    const which = minSeverity === 'info' ? 'everything' : `from ${minSeverity} on`;
-    const text = `${which} goes to ${new URL(url).host} (${notifyVariable('WEBHOOK', name)}, ${format})`;
+    const text = `${HEARD[minSeverity]} goes to ${new URL(url).host} (${notifyVariable('WEBHOOK', name)}, ${format})`;
     return format === 'json' && secret === undefined
       ? { what, verdict: 'advice', text: `${text}, unsigned: set NOTIFY_SECRET` }
       : { what, verdict: 'fine', text };
