@@ -20,6 +20,7 @@ import { AFTER_WIPE_MS, withLostRepairs } from './after-wipe.ts';
 import type { SchedulerContext } from './context.ts';
 import { confirmInMs, lookAtDirection } from './direction.ts';
 import { FailedChunks, shortChunks, worthRetrying } from './failed-chunks.ts';
+import { rememberCheck } from './remember-check.ts';
 import { describeRun, NO_WORK, type OpenWork } from './runs.ts';
 import { checkSettings } from './settings.ts';
 import { emit } from './tell.ts';
@@ -76,6 +77,7 @@ export async function runCheck(
       begin: (plan, state) => beginning.begin(plan, state),
       isAwaited: async () => (await checks.getWaitingCount()) > 0,
       limits: planLimits(await store.loadRates()),
+      mapLabels: config.gapMapLabels,
       signal: AbortSignal.any([signal, calledOff.signal]),
     },
     checkSettings(config),
@@ -92,6 +94,7 @@ export async function runCheck(
   const state = await afterFailures(context, told, result, beginning, before.startedMs);
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);
+  await rememberCheck(context, result, state);
   await store.saveStatus(statusOf(context, result.report, state));
   const confirmMs = confirmInMs(state, Date.now(), config.checkIntervalMs);
   if (confirmMs !== undefined) await requestCheck(context, 'direction', confirmMs);

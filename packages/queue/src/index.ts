@@ -1,7 +1,9 @@
 export { AuditStore } from './audit-store.ts';
 export * from './backfills.ts';
+export { CheckHistoryStore, PastCheck } from './check-history-store.ts';
 export * from './connection.ts';
 export { DutyStore } from './duty-store.ts';
+export { GapMapStore } from './gap-map-store.ts';
 export { PaceStore } from './pace-store.ts';
 export * from './pins.ts';
 export * from './progress.ts';
