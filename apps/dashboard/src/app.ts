@@ -32,12 +32,13 @@ export function createApp(context: Context): Express {
   return app;
 }
 
-function routerOf(routes: readonly Route[], { redis }: Context): Router {
+function routerOf(routes: readonly Route[], { redis, overview }: Context): Router {
   const router = Router();
   for (const route of routes) {
     const guards = route.needsRedis ? [requireRedis(redis)] : [];
     const parsers = route.method === 'post' ? bodyParsers() : [];
-    router[route.method](route.path, ...guards, ...parsers, serve(route.handle));
+    const handle = route.method === 'post' ? overview.forgetAfter(route.handle) : route.handle;
+    router[route.method](route.path, ...guards, ...parsers, serve(handle));
   }
   return router;
 }

@@ -2,8 +2,10 @@ import type { BackfillForecast, BackfillRange, ReconcileForecast } from '@vm-syn
 import {
   AuditStore,
   CHECK_OPTIONS,
+  CheckHistoryStore,
   connect,
   DutyStore,
+  GapMapStore,
   PaceStore,
   PREFIX,
   QUEUE_NAMES,
@@ -14,6 +16,8 @@ import {
 import { type Config, type Logger, secretsOf, withoutSecrets } from '@vm-sync/runtime';
 import { Queue } from 'bullmq';
 import { oncePer } from './once-per.ts';
+import { loadOverview, type Overview } from './overview.ts';
+import { Shared } from './shared.ts';
 
 /** What would be copied; each rejects with a `VmSyncError` that says why it cannot be told. */
 export interface Forecasts {
@@ -30,11 +34,16 @@ export interface Context {
   readonly paces: PaceStore;
   readonly dutyStore: DutyStore;
   readonly audit: AuditStore;
+  readonly gapMaps: GapMapStore;
+  readonly checkHistory: CheckHistoryStore;
+  /** What the status page shows; for a second the same for all who look. */
+  readonly overview: Shared<Overview>;
   readonly queues: Readonly<Record<QueueName, Queue>>;
   readonly forecasts: Forecasts;
 }
 
 const LOG_EVERY_MS = 60_000;
+const SHARED_MS = 1_000;
 
 export function openContext(config: Config, log: Logger, forecasts: Forecasts): Context {
   const redis = connect(config.redisUrl, 'brief');
@@ -50,7 +59,12 @@ export function openContext(config: Config, log: Logger, forecasts: Forecasts): 
   const paces = new PaceStore(redis);
   const dutyStore = new DutyStore(redis);
   const audit = new AuditStore(redis);
-  return { config, log, redis, store, paces, dutyStore, audit, queues, forecasts };
+  const gapMaps = new GapMapStore(redis);
+  const checkHistory = new CheckHistoryStore(redis);
+  const stores = { store, paces, dutyStore, audit, gapMaps, checkHistory };
+  const overview = new Shared(SHARED_MS, () => loadOverview(parts, Date.now()));
+  const parts = { config, queues, ...stores };
+  return { ...parts, log, redis, overview, forecasts };
 }
 
 /**

@@ -1,5 +1,7 @@
 import type { Context } from './context.ts';
 import { changeBackfill, listBackfills, startBackfill } from './handlers/backfills.ts';
+import { listChecks } from './handlers/check-history.ts';
+import { showGapMap } from './handlers/gap-map.ts';
 import { healthz, readyz } from './handlers/health.ts';
 import { metricsHandler } from './handlers/metrics.ts';
 import { parity } from './handlers/parity.ts';
@@ -25,6 +27,8 @@ export const guardedRoutes = (context: Context): Route[] => [
   // Says by itself that Redis is away, so that an alert on vmsync_ready still has a value to look at.
   { method: 'get', path: '/metrics', needsRedis: false, handle: metricsHandler(context) },
   { method: 'get', path: '/api/status', needsRedis: true, handle: showStatus(context) },
+  { method: 'get', path: '/api/gap-map', needsRedis: true, handle: showGapMap(context) },
+  { method: 'get', path: '/api/checks', needsRedis: true, handle: listChecks(context) },
   { method: 'get', path: '/api/runs', needsRedis: true, handle: listRuns(context) },
   { method: 'get', path: '/api/runs/:id', needsRedis: true, handle: showRun(context) },
   { method: 'post', path: '/api/checks', needsRedis: true, handle: startCheck(context) },

@@ -17,6 +17,8 @@ export interface Answer {
   readonly body: string | object;
   /** Of a text; plain when absent. */
   readonly type?: string;
+  /** With it, whoever has this version already is answered with 304. */
+  readonly etag?: string;
 }
 
 export type Handler = (request: PlainRequest) => Answer | Promise<Answer>;
@@ -33,13 +35,14 @@ export interface Route {
 export const serve =
   (handle: Handler): RequestHandler =>
   async (request, response) => {
-    const { status, body, type } = await handle({
+    const { status, body, type, etag } = await handle({
       params: paramsOf(request),
       query: new URL(request.originalUrl, 'http://localhost').searchParams,
       person: personOf(request),
       body: request.body,
     });
     response.status(status).set('cache-control', 'no-store');
+    if (etag !== undefined) response.set('etag', etag);
     if (typeof body === 'string') response.type(type ?? 'text/plain').send(body);
     else response.json(body);
   };
