@@ -172,7 +172,8 @@ const threshold = z.string().transform((text, context) => {
 
 const labelNames = z.string().transform((text, context) => {
   const names = text.split(/[\s,]+/).filter((name) => name !== '');
-  if (names.length > 0 && names.every((name) => /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name))) return names;
+  if (names.length > 0 && names.every((name) => /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)))
+    return names;
   context.addIssue(`expected label names such as instance device, got ${JSON.stringify(text)}`);
   return z.NEVER;
 });

@@ -13,7 +13,14 @@ import { newestSample } from './newest.ts';
 import { observe, readMetrics } from './observe.ts';
 import { readOwn, writeHeartbeat, writeMarker } from './own-series.ts';
 import { type PrintsRequest, prints } from './prints.ts';
-import { counts, countsBy, type SelectionRequest, type TallyRequest, tally, totalSamples } from './query.ts';
+import {
+  counts,
+  countsBy,
+  type SelectionRequest,
+  type TallyRequest,
+  tally,
+  totalSamples,
+} from './query.ts';
 import type { SeriesPrint, SeriesTally } from './series.ts';
 import { readTimestamps } from './transfer.ts';
 import { peaks, readValues, type SeriesSums, type SeriesValues, sums } from './values.ts';
