@@ -4,8 +4,9 @@
 const EVERY_MS = 750;
 const ANSWER_WITHIN_MS = 10_000;
 
-/** Of the version that is shown. */
-let etag = '';
+/** Of the version that is shown; none fits what the page came with. */
+const NONE = '"none"';
+let etag = NONE;
 /** By the dashboard's clock, when that was last known to be true. */
 let trueAt = new Date().toUTCString();
 
@@ -28,7 +29,7 @@ function takeOver(text, { status, headers }) {
   if (document.title !== next.title) document.getElementById('spoken').textContent = next.title;
   document.title = next.title;
   become(document.querySelector('main'), main);
-  etag = headers.get('etag') ?? '';
+  etag = headers.get('etag') ?? NONE;
 }
 
 /** What a person changes by hand is not taken back. */
@@ -116,7 +117,7 @@ async function tick() {
     await refresh();
     showConnection(undefined);
   } catch {
-    etag = '';
+    etag = NONE;
     document.title = 'No answer · vm-sync';
     showConnection(`The dashboard does not answer. What stands below is from ${trueAt}.`);
   }

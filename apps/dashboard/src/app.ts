@@ -32,13 +32,12 @@ export function createApp(context: Context): Express {
   return app;
 }
 
-function routerOf(routes: readonly Route[], { redis, overview }: Context): Router {
+function routerOf(routes: readonly Route[], { redis }: Context): Router {
   const router = Router();
   for (const route of routes) {
     const guards = route.needsRedis ? [requireRedis(redis)] : [];
     const parsers = route.method === 'post' ? bodyParsers() : [];
-    const handle = route.method === 'post' ? overview.forgetAfter(route.handle) : route.handle;
-    router[route.method](route.path, ...guards, ...parsers, serve(handle));
+    router[route.method](route.path, ...guards, ...parsers, serve(route.handle));
   }
   return router;
 }

@@ -36,7 +36,7 @@ export interface Context {
   readonly audit: AuditStore;
   readonly gapMaps: GapMapStore;
   readonly checkHistory: CheckHistoryStore;
-  /** What the status page shows; for a second the same for all who look. */
+  /** What the status page shows; for a second the same for all open pages. */
   readonly overview: Shared<Overview>;
   readonly queues: Readonly<Record<QueueName, Queue>>;
   readonly forecasts: Forecasts;

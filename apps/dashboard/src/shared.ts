@@ -13,24 +13,17 @@ export class Shared<T> {
   }
 
   get(): Promise<T> {
-    const nowMs = performance.now();
-    if (this.#made && nowMs - this.#made.atMs < this.#forMs) return this.#made.value;
-    const made = { atMs: nowMs, value: this.#make() };
+    const isRecent = this.#made && performance.now() - this.#made.atMs < this.#forMs;
+    return isRecent && this.#made ? this.#made.value : this.renew();
+  }
+
+  /** Works it out now, for the others as well. */
+  renew(): Promise<T> {
+    const made = { atMs: performance.now(), value: this.#make() };
     this.#made = made;
     made.value.catch(() => {
       if (this.#made === made) this.#made = undefined;
     });
     return made.value;
-  }
-
-  /** For acts that change it: whoever acted sees what came of it. */
-  forgetAfter<A extends unknown[], R>(act: (...of: A) => R | Promise<R>): (...of: A) => Promise<R> {
-    return async (...of) => {
-      try {
-        return await act(...of);
-      } finally {
-        this.#made = undefined;
-      }
-    };
   }
 }

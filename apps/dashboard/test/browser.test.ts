@@ -177,7 +177,8 @@ test('a hundred open pages cost as much as one', async () => {
   onTestFinished(() => client.disconnect());
   const info = () => client.info('stats');
   const [first, second] = [await asked(), await bench.get('/').then(asked)];
-  const pages = await Promise.all(Array.from({ length: 100 }, () => bench.get('/')));
+  const news = { headers: { 'if-none-match': '"none"' } };
+  const pages = await Promise.all(Array.from({ length: 100 }, () => bench.get('/', news)));
   // A slow machine may need more than one second for them, and then some more pages.
   expect((await asked()) - second).toBeLessThan(10 * (second - first));
   expect(new Set(pages.map(({ headers }) => headers.get('etag'))).size).toBe(1);

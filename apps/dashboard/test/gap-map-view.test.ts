@@ -104,7 +104,7 @@ test('however much there is, what is drawn is bounded and no missing sample is l
   );
 });
 
-test('what is shared is made once for all who ask, made again after a failure, and after a write', async () => {
+test('what is shared is made once for all who ask, made again after a failure, and when it must be new', async () => {
   let made = 0;
   const shared = new Shared(60_000, async () => {
     made += 1;
@@ -115,6 +115,6 @@ test('what is shared is made once for all who ask, made again after a failure, a
   expect(await Promise.all(Array.from({ length: 100 }, () => shared.get()))).toEqual(
     Array(100).fill(2),
   );
-  expect(await shared.forgetAfter(async (word: string) => word)('written')).toBe('written');
+  expect(await shared.renew()).toBe(3);
   expect(await shared.get()).toBe(3);
 });

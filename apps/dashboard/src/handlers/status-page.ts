@@ -4,11 +4,11 @@ import type { Answer, Handler } from '../http/serve.ts';
 import type { Overview } from '../overview.ts';
 import { statusDocument } from '../page/status-document.ts';
 
-/** One page for all who ask within a second; a browser that has it already is only told so. */
+/** Who opens the page is given what is true now; open pages that ask for news share one, and are told when there are none. */
 export const statusPage = ({ overview }: Context): Handler => {
   const rendered = new WeakMap<Overview, Answer>();
-  return async () => {
-    const seen = await overview.get();
+  return async ({ asksForNews }) => {
+    const seen = await (asksForNews ? overview.get() : overview.renew());
     const known = rendered.get(seen);
     if (known) return known;
     const body = statusDocument(seen);

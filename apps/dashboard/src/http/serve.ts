@@ -7,6 +7,8 @@ interface PlainRequest {
   /** The query's values, as text; to be parsed by the handler. */
   readonly query: URLSearchParams;
   readonly person: Person;
+  /** True where somebody has a version already and asks whether there is a newer one. */
+  readonly asksForNews: boolean;
   /** What a write carries as JSON or as a form; undefined without any. To be parsed by the handler. */
   readonly body: unknown;
 }
@@ -39,6 +41,7 @@ export const serve =
       params: paramsOf(request),
       query: new URL(request.originalUrl, 'http://localhost').searchParams,
       person: personOf(request),
+      asksForNews: request.get('if-none-match') !== undefined,
       body: request.body,
     });
     response.status(status).set('cache-control', 'no-store');

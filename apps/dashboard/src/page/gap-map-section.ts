@@ -49,7 +49,9 @@ function summary({ checkedMs, sinceMs }: GapMaps, view: GapMapView, nowMs: numbe
   const left =
     now.missing === 0
       ? html`<b>Now it lacks nothing</b>`
-      : html`Now it lacks ${lost(now)}, ${inGroups(view, 'now')}`;
+      : now.missing === before.missing
+        ? html`<b>It still lacks all of that</b>`
+        : html`Now it lacks ${lost(now)}, ${inGroups(view, 'now')}`;
   const found = sinceMs !== null && html`, found ${instant(sinceMs, nowMs)}`;
   return html`<p>${site} lacked ${lost(before)}, ${inGroups(view, 'before')}${found}. ${left}, as of ${ago(checkedMs, nowMs)}.</p>`;
 }
