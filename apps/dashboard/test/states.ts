@@ -1,5 +1,13 @@
 import type { GapMap, GapMaps } from '@vm-sync/core';
-import { openQueue, type PastCheck, PREFIX, QUEUES, type Status } from '@vm-sync/queue';
+import {
+  connect,
+  openQueue,
+  PaceStore,
+  type PastCheck,
+  PREFIX,
+  QUEUES,
+  type Status,
+} from '@vm-sync/queue';
 import { until } from '@vm-sync/testkit';
 import { FlowProducer, Worker } from 'bullmq';
 import {
@@ -81,7 +89,7 @@ async function fillHistory(bench: Bench, nowMs: number, bad: number): Promise<vo
   }
 }
 
-const REASONS = ['primary lacks 18000 samples in 1200 gaps', '0 of 3 clean checks in a row'];
+const REASONS = ['primary lacks 49014 samples in 450 gaps', '0 of 3 clean checks in a row'];
 
 async function fillEvents({ store }: Bench, nowMs: number): Promise<void> {
   const events = [
@@ -123,6 +131,7 @@ export const STATES: Record<string, (bench: Bench) => Promise<void>> = {
     await fillWithWork(bench);
     await fillHistory(bench, Date.now(), 5);
     await bench.gapMaps.save(mapsOf(HALF_REPAIRED, Date.now()));
+    await slowDown(bench.redis.url);
   },
   unknown: async (bench) => {
     const reason =
@@ -193,15 +202,30 @@ function scatteredMaps(nowMs: number): GapMaps {
 export async function fillWithWork(bench: Bench): Promise<void> {
   const { redis, store } = bench;
   const nowMs = Date.now();
-  await store.saveStatus(witnessed(gapsStatus(REASONS)));
+  const left = ['primary lacks 33048 samples in 360 gaps', '0 of 3 clean checks in a row'];
+  await store.saveStatus(witnessed(gapsStatus(left)));
   await store.saveRun({ ...openRun('run-0', nowMs - 8e6), state: 'superseded' });
-  await store.saveRun(openRun('run-1'));
+  await store.saveRun({ ...openRun('run-1'), samplesPlanned: 49_014 });
   await fillEvents(bench, nowMs);
   await failSomeChunks(redis.url);
   for (const jobId of ['one', 'two']) {
-    const chunk = { atMs: nowMs - 5_000, planned: 3_000, samples: 3_000, bytes: 61_000 };
+    const chunk = { atMs: nowMs - 5_000, planned: 7_983, samples: 7_983, bytes: 161_000 };
     await store.countChunk('run-1', jobId, chunk);
   }
+}
+
+/** As the scheduler does when a database struggles. */
+export async function slowDown(redisUrl: string): Promise<void> {
+  const client = connect(redisUrl, 'brief');
+  await new PaceStore(client).save({
+    copies: 2,
+    bytesPerS: null,
+    stopped: false,
+    reason: 'primary answers small queries in 310 ms, usually in 20 ms: 2 of 4 copies at a time',
+    restTicks: 2,
+    memory: {},
+  });
+  client.disconnect();
 }
 
 const chunk = (jobId: string, attempts: number) => ({

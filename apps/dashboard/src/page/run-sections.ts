@@ -17,7 +17,11 @@ export function repairSection({ openRuns, repairsPaused, pace, nowMs }: Overview
     repairsPaused &&
     html`<p>${badge('busy', 'paused')} No worker takes a chunk until repairs are resumed.</p>`;
   if (openRuns.length === 0) {
-    return repairs([paused, stoppedBy(pace), nothing('No run is open: nothing is being repaired.')]);
+    return repairs([
+      paused,
+      stoppedBy(pace),
+      nothing('No run is open: nothing is being repaired.'),
+    ]);
   }
   const slowness = stoppedBy(pace) ?? slowedBy(pace);
   return repairs([paused, slowness, openRuns.map((open) => openRun(open, nowMs))]);
