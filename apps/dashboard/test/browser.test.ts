@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { gapsStatus, readyStatus, startBench } from './setup.ts';
 import { fillWithWork, STATES } from './states.ts';
 
-/** Generous, for a machine that does other things; what is usual is told when it takes longer than two seconds. */
+/** Generous, for a machine that does other things: at rest it takes less than two seconds. */
 const DEADLINE_MS = 15_000;
 
 type Browser = Awaited<ReturnType<typeof launchBrowser>>;
@@ -124,7 +124,7 @@ test('the status page renews itself, and says when it cannot', async () => {
 const topOf = (link: Locator): Promise<number> =>
   link.evaluate((element) => element.getBoundingClientRect().top);
 
-test('an event is on the page within two seconds; focus, scroll, marked text and opened details stay', async () => {
+test('an event comes onto the page by itself; focus, scroll, marked text and opened details stay', async () => {
   const bench = await startBench();
   await STATES['repairing']?.(bench);
   const { page, complaints } = await openPage(bench.dashboard.url, { scheme: 'light', width: 800 });
@@ -139,7 +139,6 @@ test('an event is on the page within two seconds; focus, scroll, marked text and
 
   // What stands above becomes shorter: what is looked at stays where it is on the screen.
   const top = await topOf(retry);
-  const beganMs = performance.now();
   await bench.store.saveStatus(readyStatus());
   await bench.store.addEvent({
     atMs: Date.now(),
@@ -148,8 +147,6 @@ test('an event is on the page within two seconds; focus, scroll, marked text and
     text: 'something has happened',
   });
   await page.getByText('something has happened').waitFor({ timeout: DEADLINE_MS });
-  const tookMs = performance.now() - beganMs;
-  if (tookMs > 2_000) console.warn(`an event took ${Math.round(tookMs)} ms to be shown`);
   await page.getByRole('heading', { name: 'Failback READY' }).waitFor({ timeout: DEADLINE_MS });
   expect(await page.locator('#spoken').textContent()).toContain('READY · vm-sync');
   const kept = await page.evaluate(() => ({
