@@ -1,3 +1,4 @@
+import { type GapMaps, missingIn } from '@vm-sync/core';
 import { countSamples, filterSamples, noDifference, type Series, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, someOf, usualSeries, without } from './support/data.ts';
@@ -30,7 +31,14 @@ test.concurrent('an outage of half an hour', async () => {
   await using stack = await startStack({ env: { QUERY_STEP: '300' } });
   const nowMs = lastMinuteMs();
   const all = usualSeries(nowMs, 2 * hour);
-  await isRepaired(stack, all, without(all, nowMs - 45 * minute, nowMs - 15 * minute));
+  const left = without(all, nowMs - 45 * minute, nowMs - 15 * minute);
+  await isRepaired(stack, all, left);
+  const json = async (path: string) => (await fetch(`${stack.dashboardUrl}${path}`)).json();
+  const { before, now } = (await json('/api/gap-map')) as GapMaps;
+  expect(before && missingIn(before)).toBe(countSamples(all) - countSamples(left));
+  expect(now).toBeNull();
+  const { checks } = (await json('/api/checks')) as { checks: { outcome: string }[] };
+  expect(checks.map(({ outcome }) => outcome)).toEqual(expect.arrayContaining(['gaps', 'clean']));
 });
 
 test.concurrent('60 % of the samples lost throughout', async () => {

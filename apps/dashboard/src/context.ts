@@ -3,8 +3,10 @@ import {
   AuditStore,
   CertificateStore,
   CHECK_OPTIONS,
+  CheckHistoryStore,
   connect,
   DutyStore,
+  GapMapStore,
   PaceStore,
   PREFIX,
   QUEUE_NAMES,
@@ -16,6 +18,8 @@ import {
 import { type Config, type Logger, secretsOf, watchRedis, withoutSecrets } from '@vm-sync/runtime';
 import { Queue } from 'bullmq';
 import { oncePer } from './once-per.ts';
+import { loadOverview, type Overview } from './overview.ts';
+import { Shared } from './shared.ts';
 
 /** What would be copied; each rejects with a `VmSyncError` that says why it cannot be told. */
 export interface Forecasts {
@@ -34,11 +38,16 @@ export interface Context {
   readonly dutyStore: DutyStore;
   readonly audit: AuditStore;
   readonly certificates: CertificateStore;
+  readonly gapMaps: GapMapStore;
+  readonly checkHistory: CheckHistoryStore;
+  /** What the status page shows; for a second the same for all open pages. */
+  readonly overview: Shared<Overview>;
   readonly queues: Readonly<Record<QueueName, Queue>>;
   readonly forecasts: Forecasts;
 }
 
 const LOG_EVERY_MS = 60_000;
+const SHARED_MS = 1_000;
 
 export function openContext(config: Config, log: Logger, forecasts: Forecasts): Context {
   const redis = connect(config.redisUrl, 'brief');
@@ -56,19 +65,12 @@ export function openContext(config: Config, log: Logger, forecasts: Forecasts): 
   const dutyStore = new DutyStore(redis);
   const audit = new AuditStore(redis);
   const certificates = new CertificateStore(redis);
-  return {
-    config,
-    log,
-    redis,
-    store,
-    totals,
-    paces,
-    dutyStore,
-    audit,
-    certificates,
-    queues,
-    forecasts,
-  };
+  const gapMaps = new GapMapStore(redis);
+  const checkHistory = new CheckHistoryStore(redis);
+  const stores = { store, totals, paces, dutyStore, audit, certificates, gapMaps, checkHistory };
+  const overview = new Shared(SHARED_MS, () => loadOverview(parts, Date.now()));
+  const parts = { config, queues, ...stores };
+  return { ...parts, log, redis, overview, forecasts };
 }
 
 /**

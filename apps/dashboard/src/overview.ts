@@ -2,6 +2,7 @@ import {
   type Direction,
   type DutyView,
   directionFrom,
+  type GapMaps,
   type Pin,
   type Progress,
   pinAt,
@@ -14,6 +15,7 @@ import {
   ChunkOrder,
   type EventRecord,
   loadProgress,
+  type PastCheck,
   QUEUE_NAMES,
   type QueueName,
   type Readiness,
@@ -73,14 +75,20 @@ export interface Overview {
   readonly jobs: JobCounts;
   readonly failedChunks: readonly FailedChunk[];
   readonly events: readonly EventRecord[];
+  /** Undefined before the first check. */
+  readonly gapMaps: GapMaps | undefined;
+  /** The last checks, newest first. */
+  readonly checks: readonly PastCheck[];
 }
 
 const RUNS_SHOWN = 10;
 const EVENTS_SHOWN = 15;
 const FAILED_SHOWN = 5;
 
-export async function loadOverview(context: Context, nowMs: number): Promise<Overview> {
-  const { store, paces, dutyStore, queues, config } = context;
+type Sources = Omit<Context, 'overview' | 'log' | 'redis' | 'forecasts'>;
+
+export async function loadOverview(context: Sources, nowMs: number): Promise<Overview> {
+  const { store, paces, dutyStore, queues, config, gapMaps, checkHistory } = context;
   const [status, runs, events, jobs, repairsPaused, failedChunks, pace, duty, state] =
     await Promise.all([
       store.loadStatus(),
@@ -93,7 +101,11 @@ export async function loadOverview(context: Context, nowMs: number): Promise<Ove
       dutyStore.loadView(),
       store.loadState(),
     ]);
-  const progress = await loadProgress(store, state, nowMs);
+  const [progress, maps, checks] = await Promise.all([
+    loadProgress(store, state, nowMs),
+    gapMaps.load(),
+    checkHistory.list(),
+  ]);
   return {
     nowMs,
     role: config.role,
@@ -110,6 +122,8 @@ export async function loadOverview(context: Context, nowMs: number): Promise<Ove
     jobs,
     failedChunks,
     events,
+    gapMaps: maps,
+    checks,
   };
 }
 

@@ -1,6 +1,8 @@
 import type { Context } from './context.ts';
 import { changeBackfill, listBackfills, startBackfill } from './handlers/backfills.ts';
 import { certificatePage, showCertificate } from './handlers/certificate.ts';
+import { listChecks } from './handlers/check-history.ts';
+import { showGapMap } from './handlers/gap-map.ts';
 import { healthz, readyz } from './handlers/health.ts';
 import { metricsHandler } from './handlers/metrics.ts';
 import { parity } from './handlers/parity.ts';
@@ -35,6 +37,8 @@ export const guardedRoutes = (context: Context): Route[] => [
     needsRedis: true,
     handle: showCertificate(context),
   },
+  { method: 'get', path: '/api/gap-map', needsRedis: true, handle: showGapMap(context) },
+  { method: 'get', path: '/api/checks', needsRedis: true, handle: listChecks(context) },
   { method: 'get', path: '/api/runs', needsRedis: true, handle: listRuns(context) },
   { method: 'get', path: '/api/runs/:id', needsRedis: true, handle: showRun(context) },
   { method: 'post', path: '/api/checks', needsRedis: true, handle: startCheck(context) },

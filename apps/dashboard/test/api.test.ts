@@ -37,6 +37,24 @@ test('status, runs and a run as JSON; what is unknown is a JSON 404', async () =
   expect(JSON.parse(text)).toEqual({ error: expect.any(String) });
 });
 
+test('the gap map and the last checks as JSON, also before the first check', async () => {
+  const { get, gapMaps, checkHistory } = await startBench();
+  const json = async (path: string) => JSON.parse((await get(path)).text);
+  expect(await json('/api/gap-map')).toEqual({
+    before: null,
+    now: null,
+    checkedMs: null,
+    sinceMs: null,
+  });
+  expect(await json('/api/checks')).toEqual({ checks: [] });
+  const maps = { before: null, now: null, checkedMs: 1_000, sinceMs: null };
+  const check = { atMs: 1_000, outcome: 'clean', samples: 12, missing: 0, tookMs: 5 } as const;
+  await gapMaps.save(maps);
+  await checkHistory.add(check);
+  expect(await json('/api/gap-map')).toEqual(maps);
+  expect(await json('/api/checks')).toEqual({ checks: [check] });
+});
+
 test('asks for one check, however often it is asked', async () => {
   const { get, redis } = await startBench();
   const checks = openQueue('checks', { url: redis.url });

@@ -1,19 +1,17 @@
 /// <reference lib="dom" />
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { openQueue, PREFIX, QUEUES } from '@vm-sync/queue';
+import { connect, openQueue } from '@vm-sync/queue';
 import { until } from '@vm-sync/testkit';
 import { launchBrowser } from '@vm-sync/testkit/browser';
-import { FlowProducer, Worker } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import {
-  type Bench,
-  chunkOrder,
-  gapsStatus,
-  openRun,
-  readyStatus,
-  startBench,
-  unknownStatus,
-} from './setup.ts';
+import { gapsStatus, readyStatus, startBench } from './setup.ts';
+import { fillWithWork, STATES } from './states.ts';
+
+/** Generous, for a machine that does other things: at rest it takes less than two seconds. */
+const DEADLINE_MS = 15_000;
 
 type Browser = Awaited<ReturnType<typeof launchBrowser>>;
 
@@ -45,11 +43,14 @@ async function openPage(url: string, { scheme, width }: Look) {
     const expected = message.text().includes('fonts.googleapis.com');
     if (message.type() === 'error' && !expected) complaints.push(message.text());
   });
+  const hosts = new Set<string>();
+  page.on('request', (request) => hosts.add(new URL(request.url()).host));
   await page.goto(url);
-  return { page, complaints };
+  return { page, complaints, hosts };
 }
 
 type Page = Awaited<ReturnType<typeof openPage>>['page'];
+type Locator = ReturnType<Page['locator']>;
 
 /** With SHOTS=<folder> the pages can be looked at. */
 async function keepShot(page: Page, name: string, { scheme, width }: Look): Promise<void> {
@@ -61,88 +62,44 @@ async function keepShot(page: Page, name: string, { scheme, width }: Look): Prom
 const isTooWide = (page: Page): Promise<boolean> =>
   page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
 
-const STATES: Record<string, (bench: Bench) => Promise<void>> = {
-  empty: async () => undefined,
-  ready: async ({ store }) => {
-    await store.saveStatus(readyStatus());
-    const run = openRun('run-1', Date.now() - 7_200_000);
-    await store.saveRun({
-      ...run,
-      state: 'settled',
-      settledMs: Date.now() - 7_100_000,
-      samplesCopied: 18_000,
-      bytesCopied: 123_456,
-    });
-  },
-  unknown: ({ store }) =>
-    store.saveStatus(unknownStatus('primary (http://192.168.100.144:8428): connection refused')),
-  repairing: fillWithWork,
-};
+/** What axe finds wrong, each with where. Its source is put into the page beside the policy, which only tests may. */
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Gaps, an open run with chunks in every state, and events. */
-async function fillWithWork({ redis, store }: Bench): Promise<void> {
-  const nowMs = Date.now();
-  const reasons = ['primary lacks 18000 samples in 1200 gaps', '0 of 3 clean checks in a row'];
-  await store.saveStatus(gapsStatus(reasons));
-  await store.saveRun({ ...openRun('run-0', nowMs - 8e6), state: 'superseded' });
-  await store.saveRun(openRun('run-1'));
-  const events = [
-    ['info', '✅ VM-Sync: Sync complete (43,210 samples repaired, dr → primary, in 4m 10s)'],
-    ['error', 'dr → primary: a chunk failed for good: 192.168.100.144:8428 answered 503'],
-    [
-      'warn',
-      '⚠️ VM-Sync: 1,200 data gaps detected (18,000 samples missing on primary, dr → primary)',
-    ],
-  ] as const;
-  for (const [severity, text] of events) {
-    await store.addEvent({ atMs: nowMs - 60_000, kind: 'x', severity, text });
-  }
-  await failSomeChunks(redis.url);
-}
-
-async function failSomeChunks(redisUrl: string): Promise<void> {
-  const connection = { url: redisUrl };
-  const flow = new FlowProducer({ connection, prefix: PREFIX });
-  const chunk = (jobId: string, attempts: number) => ({
-    name: 'repair-chunk',
-    queueName: QUEUES.repairs,
-    data: chunkOrder('run-1'),
-    opts: { jobId, attempts, backoff: { type: 'fixed', delay: 600_000 } },
+async function inaccessible(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return await page.evaluate(async () => {
+    const axe = (globalThis as unknown as { axe: typeof import('axe-core') }).axe;
+    const { violations } = await axe.run(document);
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+    );
   });
-  await flow.add({
-    name: 'settle-run',
-    queueName: QUEUES.checks,
-    data: { runId: 'run-1' },
-    children: ['good', 'bad', 'later', 'wait-1', 'wait-2'].map((id) =>
-      chunk(id, id === 'bad' ? 1 : 8),
-    ),
-  });
-  const worker = new Worker(
-    QUEUES.repairs,
-    async ({ id }) => {
-      if (id === 'good') return { outcome: 'repaired' };
-      throw new Error('primary (http://192.168.100.144:8428) answered 503 to an import; free disk');
-    },
-    { connection, prefix: PREFIX },
-  );
-  worker.on('error', () => undefined);
-  const queue = openQueue('repairs', connection);
-  await until('a failed chunk', async () => (await queue.getFailedCount()) === 1);
-  await worker.close();
-  await queue.close();
-  await flow.close();
 }
 
 describe.each(Object.keys(STATES))('the status page, %s', (state) => {
-  test('loads without a complaint, in light and dark, wide and narrow', async () => {
+  test('is small, accessible, asks no other host and complains of nothing, in light and dark, wide and narrow', async () => {
     const bench = await startBench();
     await STATES[state]?.(bench);
+    const { url } = bench.dashboard;
+    const { page, complaints, hosts } = await openPage(url, LOOKS[0] as Look);
     for (const look of LOOKS) {
-      const { page, complaints } = await openPage(bench.dashboard.url, look);
-      expect(complaints).toEqual([]);
+      await page.emulateMedia({ colorScheme: look.scheme });
+      await page.setViewportSize({ width: look.width, height: 900 });
       expect(await isTooWide(page), `too wide for ${look.width}`).toBe(false);
+      // Once in each scheme and once in each width.
+      const { scheme, width } = look;
+      if ((scheme === 'light') === (width === 1400)) {
+        expect(await inaccessible(page), `${scheme} ${width}`).toEqual([]);
+      }
       await keepShot(page, `status-${state}`, look);
     }
+    expect(complaints).toEqual([]);
+    expect([...hosts]).toEqual([new URL(url).host]);
+    const parts = ['/', '/assets/page.css', '/assets/page.js'].map(async (path) => {
+      return Buffer.byteLength((await bench.get(path)).text);
+    });
+    const bytes = (await Promise.all(parts)).reduce((sum, size) => sum + size, 0);
+    expect(bytes).toBeLessThan(100_000);
   }, 60_000);
 });
 
@@ -163,6 +120,66 @@ test('the status page renews itself, and says when it cannot', async () => {
   await page.getByText('The dashboard does not answer').waitFor({ timeout: 15_000 });
   expect(await page.title()).toBe('No answer · vm-sync');
 }, 90_000);
+
+const topOf = (link: Locator): Promise<number> =>
+  link.evaluate((element) => element.getBoundingClientRect().top);
+
+test('an event comes onto the page by itself; focus, scroll, marked text and opened details stay', async () => {
+  const bench = await startBench();
+  await STATES['repairing']?.(bench);
+  const { page, complaints } = await openPage(bench.dashboard.url, { scheme: 'light', width: 800 });
+  await page.getByText('The map as a table').click();
+  const retry = page.getByRole('link', { name: 'retry them on the board' });
+  await retry.focus();
+  await page.evaluate(() => {
+    getSelection()?.selectAllChildren(document.querySelector('#gap-map h2') as Element);
+  });
+  const unchanged = await page.waitForResponse((response) => response.status() === 304);
+  expect(unchanged.url()).toBe(`${bench.dashboard.url}/`);
+
+  // What stands above becomes shorter: what is looked at stays where it is on the screen.
+  const top = await topOf(retry);
+  await bench.store.saveStatus(readyStatus());
+  await bench.store.addEvent({
+    atMs: Date.now(),
+    kind: 'x',
+    severity: 'info',
+    text: 'something has happened',
+  });
+  await page.getByText('something has happened').waitFor({ timeout: DEADLINE_MS });
+  await page.getByRole('heading', { name: 'Failback READY' }).waitFor({ timeout: DEADLINE_MS });
+  expect(await page.locator('#spoken').textContent()).toContain('READY · vm-sync');
+  const kept = await page.evaluate(() => ({
+    focused: document.activeElement?.textContent,
+    marked: getSelection()?.toString(),
+    isOpen: document.querySelector('details')?.open,
+  }));
+  expect(kept).toEqual({
+    focused: 'retry them on the board',
+    marked: 'Gap map',
+    isOpen: true,
+  });
+  expect(Math.abs((await topOf(retry)) - top)).toBeLessThan(2);
+  expect(complaints).toEqual([]);
+}, 60_000);
+
+test('a hundred open pages cost as much as one', async () => {
+  const bench = await startBench();
+  await STATES['repairing']?.(bench);
+  const asked = async () => {
+    const text = await info();
+    return Number(/total_commands_processed:(\d+)/.exec(text)?.[1]);
+  };
+  const client = connect(bench.redis.url, 'brief');
+  onTestFinished(() => client.disconnect());
+  const info = () => client.info('stats');
+  const [first, second] = [await asked(), await bench.get('/').then(asked)];
+  const news = { headers: { 'if-none-match': '"none"' } };
+  const pages = await Promise.all(Array.from({ length: 100 }, () => bench.get('/', news)));
+  // A slow machine may need more than one second for them, and then some more pages.
+  expect((await asked()) - second).toBeLessThan(10 * (second - first));
+  expect(new Set(pages.map(({ headers }) => headers.get('etag'))).size).toBe(1);
+});
 
 test('the board loads without a complaint and retries failed chunks by its button', async () => {
   const bench = await startBench();

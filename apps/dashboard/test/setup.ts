@@ -1,5 +1,12 @@
 import { type CertificateRecord, EMPTY_STATE } from '@vm-sync/core';
-import { connect, type RunRecord, type Status, Store } from '@vm-sync/queue';
+import {
+  CheckHistoryStore,
+  connect,
+  GapMapStore,
+  type RunRecord,
+  type Status,
+  Store,
+} from '@vm-sync/queue';
 import { type Config, createLogger, envToConfig } from '@vm-sync/runtime';
 import { type RedisServer, startRedis } from '@vm-sync/testkit';
 import { onTestFinished } from 'vitest';
@@ -20,6 +27,8 @@ export interface Bench {
   readonly redis: RedisServer;
   readonly dashboard: Dashboard;
   readonly store: Store;
+  readonly gapMaps: GapMapStore;
+  readonly checkHistory: CheckHistoryStore;
   /** Asks the dashboard; headers and method as for `fetch`. */
   get(
     path: string,
@@ -51,6 +60,8 @@ export async function startBench({
     redis,
     dashboard,
     store: new Store(client, () => undefined),
+    gapMaps: new GapMapStore(client),
+    checkHistory: new CheckHistoryStore(client),
     get: (path, init) => ask(`${dashboard.url}${path}`, init),
   };
 }

@@ -23,6 +23,7 @@ import type { SchedulerContext } from './context.ts';
 import { confirmInMs, lookAtDirection } from './direction.ts';
 import { FailedChunks, shortChunks, worthRetrying } from './failed-chunks.ts';
 import { sendNotice } from './notify.ts';
+import { rememberCheck } from './remember-check.ts';
 import { describeRun, NO_WORK, type OpenWork } from './runs.ts';
 import { checkSettings, lastingLimits } from './settings.ts';
 import { emit } from './tell.ts';
@@ -79,6 +80,7 @@ export async function runCheck(
       begin: (plan, state) => beginning.begin(plan, state),
       isAwaited: async () => (await checks.getWaitingCount()) > 0,
       limits: planLimits(await store.loadRates()),
+      mapLabels: config.gapMapLabels,
       signal: AbortSignal.any([signal, calledOff.signal]),
     },
     checkSettings(config),
@@ -111,6 +113,7 @@ export async function runCheck(
   const state = await afterFailures(context, told, result, beginning, before.startedMs);
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
   await memory.save(state);
+  await rememberCheck(context, result, state);
   await store.saveStatus(statusOf(context, result.report, { state, records, validUntilMs }));
   await totals.addCheck(result.report.outcome);
   const confirmMs = confirmInMs(state, Date.now(), config.checkIntervalMs);

@@ -18,6 +18,8 @@ export * from './duty.ts';
 export * from './errors.ts';
 export * from './estimate.ts';
 export * from './event.ts';
+export * from './gap-map.ts';
+export * from './gap-map-join.ts';
 export * from './halve-values.ts';
 export * from './history.ts';
 export * from './identity.ts';

@@ -1,8 +1,10 @@
 export { AuditStore } from './audit-store.ts';
 export * from './backfills.ts';
 export * from './certificate-store.ts';
+export { CheckHistoryStore, PastCheck } from './check-history-store.ts';
 export * from './connection.ts';
 export { DutyStore } from './duty-store.ts';
+export { GapMapStore } from './gap-map-store.ts';
 export { PaceStore } from './pace-store.ts';
 export * from './pins.ts';
 export * from './progress.ts';

@@ -50,6 +50,8 @@ export interface Config {
   readonly queryStepMs: number;
   readonly settleMs: number;
   readonly gapThreshold: number;
+  /** Labels that the gap map is grouped by: the first that tells groups apart. */
+  readonly gapMapLabels: readonly string[];
   readonly failbackCleanChecks: number;
   readonly syncDirection: 'active-to-passive' | 'both';
   readonly match: readonly Selector[];
@@ -172,6 +174,14 @@ const threshold = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const labelNames = z.string().transform((text, context) => {
+  const names = text.split(/[\s,]+/).filter((name) => name !== '');
+  if (names.length > 0 && names.every((name) => /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)))
+    return names;
+  context.addIssue(`expected label names such as instance device, got ${JSON.stringify(text)}`);
+  return z.NEVER;
+});
+
 const dnsServer = z.string().transform((text, context) => {
   const found = /^(?:\[([^\]]+)\]|([^:]+)|([0-9a-fA-F:]+:[0-9a-fA-F:]*))(?::(\d+))?$/.exec(text);
   const host = found?.[1] ?? found?.[2] ?? found?.[3] ?? '';
@@ -206,6 +216,7 @@ const Schema = z.object({
   QUERY_STEP: seconds(1_000).prefault('300'),
   SETTLE_SECONDS: seconds(0).prefault('180'),
   GAP_THRESHOLD: threshold.prefault('0.9'),
+  GAP_MAP_LABEL: labelNames.prefault('instance device host job'),
   FAILBACK_CLEAN_CHECKS: wholeNumber(1, 1_000).prefault('3'),
   SYNC_DIRECTION: oneOf('active-to-passive', 'both').prefault('active-to-passive'),
   SYNC_MATCH: selectors.prefault(DEFAULT_MATCH),
@@ -289,6 +300,7 @@ export function envToConfig(given: Env): Config {
     queryStepMs: step,
     settleMs: data.SETTLE_SECONDS,
     gapThreshold: data.GAP_THRESHOLD,
+    gapMapLabels: data.GAP_MAP_LABEL,
     failbackCleanChecks: data.FAILBACK_CLEAN_CHECKS,
     syncDirection: data.SYNC_DIRECTION,
     match: data.SYNC_MATCH,

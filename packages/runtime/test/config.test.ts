@@ -59,6 +59,7 @@ test('the defaults are those of the table', () => {
     queryStepMs: 300_000,
     settleMs: 180_000,
     gapThreshold: 0.9,
+    gapMapLabels: ['instance', 'device', 'host', 'job'],
     failbackCleanChecks: 3,
     syncDirection: 'active-to-passive',
     match: parseSelectors('{__name__!=""}'),

@@ -1,6 +1,7 @@
 import {
   type ActiveSite,
   advance,
+  alignDownMs,
   type Backfill,
   type BackfillFound,
   beforeCheck,
@@ -17,6 +18,7 @@ import {
   type FoundWindows,
   formatWindow,
   type Gap,
+  type GapMap,
   type History,
   type Identity,
   intersect,
@@ -52,6 +54,7 @@ import {
 import type { Measure } from './compare-slice.ts';
 import { ValueLook } from './compare-values.ts';
 import { BUCKETS_PER_SLICE, type Comparison, compareWindows } from './compare-windows.ts';
+import { drawGapMap } from './draw-gap-map.ts';
 import { backwards, findSurplus } from './find-surplus.ts';
 import { Findings } from './findings.ts';
 import { lookAtFreshness } from './freshness.ts';
@@ -101,6 +104,8 @@ export interface CheckContext {
   /** Told how far the check is, again and again, for those who wait for it. */
   readonly progress?: (seen: CheckProgress) => void;
   readonly limits?: PlanLimits | undefined;
+  /** Labels to group the gap map by, the first useful one; without them no map is drawn. */
+  readonly mapLabels?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -146,6 +151,8 @@ export interface CheckResult {
   readonly report: CheckReport;
   /** What a repair of the found gaps copies; empty when nothing is to be done or known. */
   readonly plans: readonly Plan[];
+  /** What is missing in the last query window and in what is due; undefined when nothing is, or nobody asked. */
+  readonly gapMap?: GapMap | undefined;
 }
 
 /**
@@ -298,11 +305,15 @@ async function compare(
   const backward = found.backward();
   const clean = found.isClean();
   const series = found.seriesAtOnce();
+  const last = makeWindow(alignDownMs(horizonMs - queryWindowMs, stepMs), horizonMs);
+  const { mapLabels } = context;
+  const gapMap = mapLabels && (await drawGapMap(comparison, found.gaps(), last, mapLabels, nowMs));
   const isCalm = clean && setAside.reasons.length === 0 && series !== undefined;
   return {
     state: isCalm ? { ...state, identity: noteSeries(state.identity, series) } : state,
     events,
     plans: look.plans,
+    gapMap,
     report: {
       outcome: clean && setAside.reasons.length === 0 ? 'clean' : 'gaps',
       direction,

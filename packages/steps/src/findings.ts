@@ -26,6 +26,8 @@ export class Findings {
   readonly #covered: (gap: Gap) => boolean;
   readonly #slices: SliceResult[] = [];
   #gaps = 0;
+  /** Gaps that are not planned; shown all the same, as many as the others. */
+  readonly #notPlanned: Gap[] = [];
   #seriesAtOnce: number | undefined;
   readonly #seriesSought = new Map<string, number>();
   readonly #exact: Window[] = [];
@@ -58,6 +60,7 @@ export class Findings {
       this.#damagedBackward.push(...part.damagedBackward);
       const open = part.gaps.filter((gap) => !this.#covered(gap));
       this.#gaps += open.length;
+      if (open.length < part.gaps.length) this.#keepNotPlanned(part.gaps);
       // Without gaps it is remembered only where names were counted, for what "all series" means there.
       if (open.length > 0 || part.gaps.length > 0) this.#slices.push({ ...part, gaps: open });
     }
@@ -95,6 +98,18 @@ export class Findings {
     }
     this.#goingOn.set(window.fromMs, goingOn);
     return continued;
+  }
+
+  #keepNotPlanned(gaps: readonly Gap[]): void {
+    for (const gap of gaps) {
+      if (this.#notPlanned.length >= GAPS_MOST) return;
+      if (this.#covered(gap)) this.#notPlanned.push(gap);
+    }
+  }
+
+  /** All gaps that were found, those among them that wait for something else. */
+  gaps(): Gap[] {
+    return [...this.#slices.flatMap(({ gaps }) => gaps), ...this.#notPlanned];
   }
 
   /** The chunks that repair what was found. */

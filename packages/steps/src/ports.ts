@@ -86,6 +86,11 @@ export interface SiteDatabase {
   labelNames(request: Omit<TallyRequest, 'stepMs'>): Promise<string[]>;
   /** Samples of all series together; a series that several selectors meet may be counted several times. */
   totalSamples(request: SelectionRequest): Promise<number>;
+  /**
+   * Samples by the value of a label, '' where there is none, or of all series together: then by ''. A number for each bucket of the
+   * window.
+   */
+  countsBy(label: string | undefined, request: TallyRequest): Promise<Map<string, Float64Array>>;
   /** When the newest sample of all series in the window was taken; null when there is none. */
   newestSample(request: SelectionRequest): Promise<number | null>;
   /** Samples by series key; a series that several selectors meet is counted once. */

@@ -146,6 +146,14 @@ function contract(
     }
   });
 
+  test('counts by a label, and of all, are those of the tallies', async () => {
+    const request = { selector, window, stepMs: STEP_MS };
+    for (const label of ['job', '__name__', 'absent', undefined]) {
+      const own = await database.countsBy(label, request);
+      expect(sorted(own)).toEqual(sorted(await reference.countsBy(label, request)));
+    }
+  });
+
   test('sums, values and peaks are those of the samples that count', async () => {
     const found = new Map<string, Float64Array>();
     const expected = new Map<string, Float64Array>();

@@ -152,6 +152,19 @@ export class FakeDatabase implements SiteDatabase {
     return total;
   }
 
+  async countsBy(
+    label: string | undefined,
+    request: TallyRequest,
+  ): Promise<Map<string, Float64Array>> {
+    const sums = new Map<string, Float64Array>();
+    for await (const { labels, samples } of this.tally(request)) {
+      const value = label === undefined ? '' : (labels[label] ?? '');
+      const known = sums.get(value);
+      sums.set(value, known ? known.map((sum, at) => sum + (samples[at] as number)) : samples);
+    }
+    return sums;
+  }
+
   async newestSample(request: SelectionRequest): Promise<number | null> {
     const newest = [...this.#selected(request.selectors, request)].map(
       ({ timestamps }) => timestamps.at(-1) as number,

@@ -15,7 +15,14 @@ import { newestSample } from './newest.ts';
 import { observe, readMetrics } from './observe.ts';
 import { readOwn, writeHeartbeat, writeMarker } from './own-series.ts';
 import { type PrintsRequest, prints } from './prints.ts';
-import { counts, type SelectionRequest, type TallyRequest, tally, totalSamples } from './query.ts';
+import {
+  counts,
+  countsBy,
+  type SelectionRequest,
+  type TallyRequest,
+  tally,
+  totalSamples,
+} from './query.ts';
 import type { SeriesPrint, SeriesTally } from './series.ts';
 import { readTimestamps } from './transfer.ts';
 import { peaks, readValues, type SeriesSums, type SeriesValues, sums } from './values.ts';
@@ -75,6 +82,10 @@ export class VictoriaMetrics {
 
   totalSamples(request: SelectionRequest): Promise<number> {
     return totalSamples(this.endpoint, request);
+  }
+
+  countsBy(label: string | undefined, request: TallyRequest): Promise<Map<string, Float64Array>> {
+    return countsBy(this.endpoint, label, request);
   }
 
   newestSample(request: SelectionRequest): Promise<number | null> {

@@ -60,6 +60,25 @@ export async function totalSamples(endpoint: Endpoint, request: SelectionRequest
   return total;
 }
 
+/** Samples by the value of a label, or of all series together (by ''), bucket by bucket. The server sums up. */
+export async function countsBy(
+  endpoint: Endpoint,
+  label: string | undefined,
+  request: TallyRequest,
+): Promise<Map<string, Float64Array>> {
+  const { selector, stepMs } = request;
+  const counted = `count_over_time(${selector}[${duration(stepMs)}]) keep_metric_names`;
+  const query = label === undefined ? `sum(${counted})` : `sum(${counted}) by (${label})`;
+  const grid = new GridReader(request);
+  const answer = queryRange(endpoint, query, request, ({ metric, values }) => {
+    const { labels, samples } = new SeriesTally(endpoint, metric, grid.read(values));
+    return [label === undefined ? '' : (labels[label] ?? ''), samples] as const;
+  });
+  const sums = new Map<string, Float64Array>();
+  for await (const part of answer) for (const [value, samples] of part) sums.set(value, samples);
+  return sums;
+}
+
 /** How many samples each series holds in the window, by series key; a series that several selectors meet comes once. */
 export async function counts(
   endpoint: Endpoint,

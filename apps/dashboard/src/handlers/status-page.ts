@@ -1,12 +1,25 @@
+import { createHash } from 'node:crypto';
 import type { Context } from '../context.ts';
-import type { Handler } from '../http/serve.ts';
-import { loadOverview } from '../overview.ts';
+import type { Answer, Handler } from '../http/serve.ts';
+import type { Overview } from '../overview.ts';
 import { statusDocument } from '../page/status-document.ts';
 
-export const statusPage =
-  (context: Context): Handler =>
-  async () => ({
-    status: 200,
-    body: statusDocument(await loadOverview(context, Date.now())),
-    type: 'text/html',
-  });
+/** Who opens the page is given what is true now; open pages that ask for news share one, and are told when there are none. */
+export const statusPage = ({ overview }: Context): Handler => {
+  const rendered = new WeakMap<Overview, Answer>();
+  return async ({ asksForNews }) => {
+    const seen = await (asksForNews ? overview.get() : overview.renew());
+    const known = rendered.get(seen);
+    if (known) return known;
+    const body = statusDocument(seen);
+    const answer = { status: 200, body, type: 'text/html', etag: etagOf(body) };
+    rendered.set(seen, answer);
+    return answer;
+  };
+};
+
+/** Ages grow by themselves: page.js goes on counting them, and a page that differs only in these is the same. */
+const etagOf = (body: string): string => {
+  const lasting = body.replaceAll(/(<time[^>]*>)[^<]*/g, '$1');
+  return `"${createHash('sha256').update(lasting).digest('base64url').slice(0, 22)}"`;
+};

@@ -7,6 +7,8 @@ interface PlainRequest {
   /** The query's values, as text; to be parsed by the handler. */
   readonly query: URLSearchParams;
   readonly person: Person;
+  /** True where somebody has a version already and asks whether there is a newer one. */
+  readonly asksForNews: boolean;
   /** What a write carries as JSON or as a form; undefined without any. To be parsed by the handler. */
   readonly body: unknown;
 }
@@ -17,6 +19,8 @@ export interface Answer {
   readonly body: string | object;
   /** Of a text; plain when absent. */
   readonly type?: string;
+  /** With it, whoever has this version already is answered with 304. */
+  readonly etag?: string;
 }
 
 export type Handler = (request: PlainRequest) => Answer | Promise<Answer>;
@@ -33,13 +37,15 @@ export interface Route {
 export const serve =
   (handle: Handler): RequestHandler =>
   async (request, response) => {
-    const { status, body, type } = await handle({
+    const { status, body, type, etag } = await handle({
       params: paramsOf(request),
       query: new URL(request.originalUrl, 'http://localhost').searchParams,
       person: personOf(request),
+      asksForNews: request.get('if-none-match') !== undefined,
       body: request.body,
     });
     response.status(status).set('cache-control', 'no-store');
+    if (etag !== undefined) response.set('etag', etag);
     if (typeof body === 'string') response.type(type ?? 'text/plain').send(body);
     else response.json(body);
   };

@@ -23,7 +23,7 @@ export function surplusSection({ status, isBoth, nowMs }: Overview): Html | unde
   if (!status || (!surplus && !open)) return undefined;
   const direction = surplus ? formatDirection(surplus.direction) : '';
   const windows = surplus?.windows.slice(-SHOWN).reverse() ?? [];
-  return html`<section><h2>On the passive site only <span class="muted">${direction}</span></h2>
+  return html`<section id="surplus"><h2>On the passive site only <span class="muted">${direction}</span></h2>
 <p>${surplusSentence(status.state, isBoth) ?? ''}</p>
 ${open && reconcileText(open, status.state, nowMs)}
 <ul class="rows">${windows.map((window) => html`<li>${spanText(window, nowMs)}</li>`)}</ul></section>`;
@@ -41,7 +41,7 @@ export function conflictSection({ status, nowMs }: Overview): Html | undefined {
   const conflicts = status && totalConflicts(status.state.conflicts);
   if (!status || !conflicts || conflicts.samples === 0) return undefined;
   const buckets = status.state.conflicts.buckets.filter(({ samples }) => samples > 0);
-  return html`<section><h2>Different values</h2><p>${conflictText(conflicts)}</p>
+  return html`<section id="conflicts"><h2>Different values</h2><p>${conflictText(conflicts)}</p>
 <ul class="rows">${buckets
     .slice(-SHOWN)
     .reverse()

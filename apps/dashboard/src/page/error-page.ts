@@ -5,7 +5,7 @@ import { shell } from './shell.ts';
 export const errorPage = (sentence: string): string =>
   shell(
     'vm-sync',
-    html`<main><section class="verdict unknown"><p class="word">No answer</p><p>${capitalised(sentence)}.</p></section></main>`,
+    html`<main><section class="verdict unknown"><span class="sign" aria-hidden="true">?</span><div><h1><span class="word">No answer</span> <span class="why">${capitalised(sentence)}.</span></h1></div></section></main>`,
   );
 
 const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

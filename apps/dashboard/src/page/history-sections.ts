@@ -10,14 +10,15 @@ export function failedSection({ failedChunks, jobs, nowMs }: Overview): Html | u
   if (failedChunks.length === 0) return undefined;
   const total = jobs.repairs['failed'] ?? failedChunks.length;
   const board = `/queues/queue/${QUEUES.repairs}?status=failed`;
-  return html`<section><h2>Failed chunks <span class="muted">${countText(total)} in all, <a href="${board}">retry them on the board</a></span></h2>
+  return html`<section id="failed"><h2>Failed chunks <span class="muted">${countText(total)} in all</span></h2>
+<p>Their tries are used up. Mend what each names, then <a href="${board}">retry them on the board</a>.</p>
 <ul class="rows">${failedChunks.map((chunk) => failedRow(chunk, nowMs))}</ul></section>`;
 }
 
 function failedRow({ jobId, order, failedMs, error }: FailedChunk, nowMs: number): Html {
   const href = `/queues/queue/${QUEUES.repairs}/${encodeURIComponent(jobId)}`;
   const title = order ? chunkTitle(order, nowMs) : `job ${jobId}`;
-  return html`<li><a href="${href}">${title}</a> <span class="muted">${failedMs !== undefined && ago(failedMs, nowMs)}</span><span class="detail">${error}</span></li>`;
+  return html`<li data-key="${jobId}"><a href="${href}">${title}</a> <span class="muted">${failedMs !== undefined && ago(failedMs, nowMs)}</span><span class="detail">${error}</span></li>`;
 }
 
 const SEVERITIES = {
@@ -28,10 +29,10 @@ const SEVERITIES = {
 
 export function eventsSection({ events, nowMs }: Overview): Html {
   if (events.length === 0) {
-    return html`<section><h2>Events</h2>${nothing('Nothing has happened yet.')}</section>`;
+    return html`<section id="events"><h2>Events</h2>${nothing('Nothing has happened yet.')}</section>`;
   }
-  return html`<section><h2>Events</h2><ul class="rows events">${events.map(
+  return html`<section id="events"><h2>Events</h2><ul class="rows events">${events.map(
     ({ atMs, severity, text }) =>
-      html`<li><span class="when">${instant(atMs, nowMs)}</span> ${SEVERITIES[severity]} <span>${text}</span></li>`,
+      html`<li data-key="${atMs} ${text}"><span class="when">${instant(atMs, nowMs)}</span> ${SEVERITIES[severity]} <span>${text}</span></li>`,
   )}</ul></section>`;
 }

@@ -1,8 +1,8 @@
 import { type Html, html } from './html.ts';
 
 /**
- * The frame of every page. page.js fetches the page again every few seconds and takes over its title and `main`. `place` is the site
- * that it stands at.
+ * The frame of every page. page.js asks for the page again every second and takes over its title and what has changed of `main`; what
+ * has an `id` or a `data-key` is known again by it, and the inside of `data-keep` is left alone. `place` is the site that it stands at.
  */
 export const shell = (title: string, main: Html, place?: string): string =>
   html`<!doctype html>
@@ -20,9 +20,10 @@ export const shell = (title: string, main: Html, place?: string): string =>
 <body>
 <header>
 <a class="brand" href="/">vm-sync${place !== undefined && html` <span class="place">${place}</span>`}</a>
-<nav><a href="/queues">Board</a><a href="/certificate">Certificate</a><a href="/metrics">Metrics</a><a href="/api/status">Status as JSON</a></nav>
+<nav aria-label="Pages"><a href="/queues">Board</a><a href="/certificate">Certificate</a><a href="/metrics">Metrics</a><a href="/api/status">Status as JSON</a></nav>
 </header>
 <p id="connection" role="status" hidden></p>
+<p id="spoken" class="unseen" role="status"></p>
 ${main}
 </body>
 </html>

@@ -13,9 +13,10 @@ import {
 } from '@vm-sync/core';
 import type { Status } from '@vm-sync/queue';
 import { directionOf, type Overview } from '../overview.ts';
+import { OUTCOMES } from './checks-section.ts';
 import { type Html, html, type Part } from './html.ts';
 import { badge, card, detail, facts, nothing } from './parts.ts';
-import { ago, countText, instant, spanText } from './text.ts';
+import { ago, behind, countText, instant, spanText } from './text.ts';
 
 export function directionSection({ status, pin }: Overview): Html {
   if (!status) return card('Direction', nothing('Known after the first check.'));
@@ -79,14 +80,13 @@ function markText(mark: Mark | null, nowMs: number): Part {
     detail(
       `not proven: ${spanText(first, nowMs)}${more.length > 0 ? ` and ${more.length} more` : ''}`,
     );
-  return [instant(verifiedThroughMs(mark), nowMs), open];
+  const throughMs = verifiedThroughMs(mark);
+  return [
+    instant(throughMs, nowMs),
+    html`<span class="detail">${behind(throughMs, nowMs)}</span>`,
+    open,
+  ];
 }
-
-const OUTCOMES = {
-  clean: badge('good', 'clean'),
-  gaps: badge('bad', 'gaps'),
-  unknown: badge('busy', 'unknown'),
-} as const;
 
 export function checkSection({ status, nowMs }: Overview): Html {
   if (!status) return card('Last check', nothing('None yet.'));

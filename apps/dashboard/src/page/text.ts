@@ -31,15 +31,23 @@ export function spanText({ fromMs, toMs }: Window, nowMs: number): string {
   return from === dayText(nowMs) ? span : `${from} ${span}`;
 }
 
+/** `13:04` of the day of `nowMs`, `11-20 13:04` of another one: for axes. */
+export const clockText = (atMs: number, nowMs: number): string =>
+  dayText(atMs) === dayText(nowMs) ? timeText(atMs) : `${dayText(atMs).slice(5)} ${timeText(atMs)}`;
+
 function agoText(atMs: number, nowMs: number): string {
   const ageMs = nowMs - atMs;
   return ageMs < 1_000 ? 'just now' : `${formatDuration(Math.floor(ageMs / 1e3) * 1e3)} ago`;
 }
 
-/** An instant as its age, with the instant itself to hover over. */
+/** An instant as its age, with the instant itself to hover over. page.js goes on counting it. */
 export const ago = (atMs: number, nowMs: number): Html =>
-  html`<time datetime="${new Date(atMs).toISOString()}" title="${instantText(atMs)}">${agoText(atMs, nowMs)}</time>`;
+  html`<time datetime="${new Date(atMs).toISOString()}" title="${instantText(atMs)}" data-age="ago">${agoText(atMs, nowMs)}</time>`;
 
-/** An instant as itself, with its age to hover over. */
+/** How far an instant is behind now. */
+export const behind = (atMs: number, nowMs: number): Html =>
+  html`<time datetime="${new Date(atMs).toISOString()}" data-age="behind now">${formatDuration(Math.max(0, Math.floor((nowMs - atMs) / 1e3) * 1e3))} behind now</time>`;
+
+/** An instant as itself; of the day of `nowMs` only its time. */
 export const instant = (atMs: number, nowMs: number): Html =>
-  html`<time datetime="${new Date(atMs).toISOString()}" title="${agoText(atMs, nowMs)}">${instantText(atMs)}</time>`;
+  html`<time datetime="${new Date(atMs).toISOString()}" title="${instantText(atMs)}">${clockText(atMs, nowMs)} UTC</time>`;

@@ -8,7 +8,7 @@ export function twinsSection({ status }: Overview): Html | undefined {
   const twins = status?.twins ?? [];
   if (twins.length === 0) return undefined;
   const rows = twins.map((found) => html`<li>${BADGES[found.severity]} ${findingText(found)}</li>`);
-  return html`<section><h2>Settings and clocks</h2>
+  return html`<section id="twins"><h2>Settings and clocks</h2>
 <ul class="rows">${rows}</ul></section>`;
 }
 

@@ -17,7 +17,7 @@ export function stuckSection({ status, nowMs }: Overview): Html | undefined {
   if (stuck.length === 0) return undefined;
   const advice =
     'repaired again when the destination restarts, when the gap changes, after a day, or by a backfill over it';
-  return html`<section><h2>Stuck gaps <span class="muted">${countText(stuck.length)} in all, ${advice}</span></h2>
+  return html`<section id="stuck"><h2>Stuck gaps <span class="muted">${countText(stuck.length)} in all, ${advice}</span></h2>
 <ul class="rows">${newest(stuck).map((attempt) => stuckRow(attempt, nowMs))}</ul></section>`;
 }
 
@@ -28,7 +28,7 @@ const stuckRow = ({ direction, window, samples, times, firstMs }: Attempt, nowMs
 export function beyondSection({ status, nowMs }: Overview): Html | undefined {
   const beyond = status?.state.beyondRepair ?? [];
   if (beyond.length === 0) return undefined;
-  return html`<section><h2>Beyond repair <span class="muted">${countText(beyond.length)} in all; READY does not wait for it</span></h2>
+  return html`<section id="beyond"><h2>Beyond repair <span class="muted">${countText(beyond.length)} in all; READY does not wait for it</span></h2>
 <ul class="rows">${newest(beyond).map((one) => beyondRow(one, nowMs))}</ul></section>`;
 }
 
