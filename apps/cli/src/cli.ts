@@ -12,6 +12,7 @@ import { accept } from './commands/accept.ts';
 import { backfill, changeBackfill, listBackfills } from './commands/backfill.ts';
 import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
+import { printPasswordHash } from './commands/hash-password.ts';
 import { pause, resume } from './commands/pause.ts';
 import { pin, unpin } from './commands/pin.ts';
 import { reconcile, stopReconcile } from './commands/reconcile.ts';
@@ -106,6 +107,14 @@ export async function runCli(args: readonly string[]): Promise<number> {
     '--json',
     'as JSON',
   );
+  program
+    .command('hash-password')
+    .description(
+      'reads a password from standard input, prints its hash for DASHBOARD_PASSWORD_HASH',
+    )
+    .action(async () => {
+      code = await printPasswordHash(process.stdin);
+    });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return code;

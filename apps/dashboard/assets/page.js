@@ -17,6 +17,8 @@ async function refresh() {
   });
   const next = new DOMParser().parseFromString(await response.text(), 'text/html');
   const main = next.querySelector('main');
+  // The session is over: the login page takes the place of this one.
+  if (main?.id === 'login') return location.assign(response.url);
   if (!main) throw new Error(`the dashboard answers ${response.status}`);
   document.title = next.title;
   document.querySelector('main')?.replaceWith(main);

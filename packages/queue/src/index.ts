@@ -9,4 +9,5 @@ export * from './queues.ts';
 export * from './readiness.ts';
 export * from './reconcile.ts';
 export * from './schemas.ts';
+export { LoginRequest, SESSION_LIMITS_MS, SessionStore } from './session-store.ts';
 export { Store } from './store.ts';

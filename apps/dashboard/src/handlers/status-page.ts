@@ -5,8 +5,8 @@ import { statusDocument } from '../page/status-document.ts';
 
 export const statusPage =
   (context: Context): Handler =>
-  async () => ({
+  async ({ person }) => ({
     status: 200,
-    body: statusDocument(await loadOverview(context, Date.now())),
+    body: statusDocument(await loadOverview(context, Date.now()), person),
     type: 'text/html',
   });

@@ -1,10 +1,11 @@
+import type { Person } from '../http/person.ts';
 import { type Html, html } from './html.ts';
 
 /**
  * The frame of every page. page.js fetches the page again every few seconds and takes over its title and `main`. `place` is the site
- * that it stands at.
+ * that it stands at. Whoever came in by the login page is named and may log out.
  */
-export const shell = (title: string, main: Html, place?: string): string =>
+export const shell = (title: string, main: Html, place?: string, person?: Person): string =>
   html`<!doctype html>
 <html lang="en">
 <head>
@@ -19,10 +20,14 @@ export const shell = (title: string, main: Html, place?: string): string =>
 <body>
 <header>
 <a class="brand" href="/">vm-sync${place !== undefined && html` <span class="place">${place}</span>`}</a>
-<nav><a href="/queues">Board</a><a href="/metrics">Metrics</a><a href="/api/status">Status as JSON</a></nav>
+<nav><a href="/queues">Board</a><a href="/metrics">Metrics</a><a href="/api/status">Status as JSON</a></nav>${person?.session && personLine(person)}
 </header>
 <p id="connection" role="status" hidden></p>
 ${main}
 </body>
 </html>
 `.toString();
+
+const personLine = ({ name, role }: Person): Html =>
+  html`
+<form class="person" method="post" action="/logout">${name} (${role}) <button>Log out</button></form>`;

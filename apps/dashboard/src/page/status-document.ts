@@ -1,3 +1,4 @@
+import type { Person } from '../http/person.ts';
 import type { Overview } from '../overview.ts';
 import { backfillSection } from './backfill-section.ts';
 import { conflictSection, surplusSection } from './beside-section.ts';
@@ -11,7 +12,7 @@ import { beyondSection, stuckSection } from './unrepaired-sections.ts';
 import { verdictSection, verdictWord } from './verdict.ts';
 
 /** The status page: the one sentence first, then what it rests on, then what happened. */
-export const statusDocument = (overview: Overview): string =>
+export const statusDocument = (overview: Overview, person?: Person): string =>
   shell(
     `${verdictWord(overview)} · vm-sync ${overview.role}`,
     html`<main>
@@ -34,4 +35,5 @@ ${runsSection(overview)}
 ${eventsSection(overview)}
 </main>`,
     overview.role,
+    person,
   );
