@@ -28,11 +28,11 @@ export interface DashboardConfig {
   readonly token?: string | undefined;
   readonly viewerToken?: string | undefined;
   /** What needs no login; `OPEN_PROBES` when absent. */
-  readonly open?: readonly Probe[];
+  readonly open?: readonly Probe[] | undefined;
   /** PEM texts. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   /** Whose `X-Forwarded-For` is believed: addresses, networks, or Express' words for networks. */
-  readonly trustedProxies?: readonly string[];
+  readonly trustedProxies?: readonly string[] | undefined;
 }
 
 const passwordHash = z.string().transform((text, context) => {
@@ -92,10 +92,10 @@ export const DASHBOARD_VARIABLES = {
   DASHBOARD_VIEWER_PASSWORD_HASH: passwordHash.optional(),
   DASHBOARD_TOKEN: token.optional(),
   DASHBOARD_VIEWER_TOKEN: token.optional(),
-  DASHBOARD_OPEN: open.prefault(OPEN_PROBES.join(' ')),
+  DASHBOARD_OPEN: open.optional(),
   DASHBOARD_TLS_CERT_FILE: z.string().optional(),
   DASHBOARD_TLS_KEY_FILE: z.string().optional(),
-  DASHBOARD_TRUSTED_PROXIES: proxies.prefault(''),
+  DASHBOARD_TRUSTED_PROXIES: proxies.optional(),
 };
 
 export const DASHBOARD_SECRETS = [
@@ -129,9 +129,9 @@ export function dashboardConfig(
     ),
     token: data.DASHBOARD_TOKEN,
     viewerToken: data.DASHBOARD_VIEWER_TOKEN,
-    open: data.DASHBOARD_OPEN ?? OPEN_PROBES,
+    open: data.DASHBOARD_OPEN,
     tls: tlsOf(data, faults),
-    trustedProxies: data.DASHBOARD_TRUSTED_PROXIES ?? [],
+    trustedProxies: data.DASHBOARD_TRUSTED_PROXIES,
   };
 }
 

@@ -72,8 +72,7 @@ function askForLogin(request: Request, response: Response): void {
   ) {
     const path = loginPath(request.originalUrl);
     response.set('cache-control', 'no-store');
-    if (request.get('sec-fetch-site') === 'cross-site')
-      response.type('html').send(onwardsPage(path));
+    if (mayComeFromElsewhere(request)) response.type('html').send(onwardsPage(path));
     else response.redirect(303, path);
     return;
   }
@@ -88,6 +87,10 @@ function askForLogin(request: Request, response: Response): void {
     'log in first: at /login, with user and password (DASHBOARD_USER), or with a bearer token (DASHBOARD_TOKEN)',
   );
 }
+
+/** Over plain HTTP browsers do not say. */
+const mayComeFromElsewhere = (request: Request): boolean =>
+  isBrowser(request) && !/^(?:same-origin|none)$/.test(request.get('sec-fetch-site') ?? '');
 
 type Wait = Extract<Verdict, { kind: 'wait' | 'busy' }>;
 
