@@ -37,7 +37,12 @@ const compiled = {
 };
 
 /** The real program as users start it, with this environment and no other. */
-function launch(args: readonly string[], cwd: string, env: Env): ChildProcess {
+function launch(
+  args: readonly string[],
+  cwd: string,
+  env: Env,
+  input: 'ignore' | 'pipe' = 'ignore',
+): ChildProcess {
   // Behind `--`, or Node takes --env-file for its own, wherever it stands.
   const node = [process.execPath, '--conditions=@vm-sync/source', '--', main, ...args];
   // The kernel ends it with us, however we end.
@@ -45,7 +50,7 @@ function launch(args: readonly string[], cwd: string, env: Env): ChildProcess {
   return spawn(programPath('setpriv'), dying, {
     cwd,
     env: { ...compiled, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input, 'pipe', 'pipe'],
   });
 }
 
@@ -93,9 +98,15 @@ export function spawnVmSync(name: ProcessName, cwd: string, env: Env): VmSyncPro
 
 export type Ran = { code: number | null; stdout: string; stderr: string };
 
-/** Runs a command that ends by itself. */
-export async function runVmSync(args: readonly string[], cwd: string, env: Env): Promise<Ran> {
-  const child = launch(args, cwd, env);
+/** Runs a command that ends by itself, with `input` on its standard input. */
+export async function runVmSync(
+  args: readonly string[],
+  cwd: string,
+  env: Env,
+  input?: string,
+): Promise<Ran> {
+  const child = launch(args, cwd, env, input === undefined ? 'ignore' : 'pipe');
+  child.stdin?.end(input);
   const ran: Ran = { code: null, stdout: '', stderr: '' };
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     ran.stdout += text;
