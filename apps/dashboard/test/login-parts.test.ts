@@ -3,6 +3,7 @@ import { cookieName, readCookie } from '../src/login/cookies.ts';
 import { credentialsOf } from '../src/login/credentials.ts';
 import { Gate } from '../src/login/gate.ts';
 import { loginPath, nextPath } from '../src/login/next-path.ts';
+import { PasswordCheck } from '../src/login/password-check.ts';
 import { addressKey, type Tally, Throttle, waitMs } from '../src/login/throttle.ts';
 
 describe('after the login', () => {
@@ -162,4 +163,20 @@ test('a gate lets some in, some wait, and refuses the rest', async () => {
   await expect(gate.run(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
   await expect(gate.run(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
   expect(await gate.run(async () => 'still in')).toBe('still in');
+});
+
+test('a crowd that tries passwords is not let in at once, and waits for nobody in particular', async () => {
+  const passwordHash =
+    '$scrypt$ln=10,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBs';
+  const person = { name: 'anna', role: 'operator' } as const;
+  const passwords = new PasswordCheck([{ login: { user: 'anna', passwordHash }, person }], () => 0);
+  const crowd = Array.from({ length: 30 }, (_, n) =>
+    passwords.check(`192.0.2.${n}`, 'anna', 'guess'),
+  );
+  const kinds = (await Promise.all(crowd)).map(({ kind }) => kind);
+  expect(kinds.filter((kind) => kind === 'wrong')).toHaveLength(22);
+  expect(kinds.filter((kind) => kind === 'busy')).toHaveLength(8);
+  // Who was sent away has not failed: its next try is looked at.
+  expect(await passwords.check('192.0.2.29', 'anna', 'guess')).toEqual({ kind: 'wrong' });
+  expect((await passwords.check('192.0.2.0', 'anna', 'guess')).kind).toBe('wait');
 });

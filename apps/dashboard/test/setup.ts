@@ -2,7 +2,7 @@ import { EMPTY_STATE } from '@vm-sync/core';
 import { connect, type RunRecord, type Status, Store } from '@vm-sync/queue';
 import { type Config, createLogger, envToConfig } from '@vm-sync/runtime';
 import { type RedisServer, startRedis } from '@vm-sync/testkit';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { type Dashboard, startDashboard } from '../src/index.ts';
 
 export const silent = createLogger('silent', 'dashboard', []);
@@ -80,6 +80,12 @@ export function configFor(
     REDIS_URL: redisUrl,
   });
   return { ...config, dashboard: { ...settings, host: '127.0.0.1', port: 0, login } };
+}
+
+/** From now on the clock stands still, until it is moved by `vi.setSystemTime` or the test ends. Timers go on. */
+export function stopClock(): void {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
 }
 
 const MINUTE_MS = 60_000;

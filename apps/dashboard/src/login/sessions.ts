@@ -6,19 +6,17 @@ import { type Account, sessionProof } from './accounts.ts';
 export class Sessions {
   readonly #store: SessionStore;
   readonly #accounts: readonly Account[];
-  readonly #clock: () => number;
 
-  constructor(store: SessionStore, accounts: readonly Account[], clock: () => number = Date.now) {
+  constructor(store: SessionStore, accounts: readonly Account[]) {
     this.#store = store;
     this.#accounts = accounts;
-    this.#clock = clock;
   }
 
   /** Answers with the token. */
   async open({ login }: Account): Promise<string> {
     const token = randomBytes(32).toString('base64url');
     const proof = sessionProof(token, login);
-    await this.#store.save(idOf(token), { user: login.user, createdMs: this.#clock(), proof });
+    await this.#store.save(idOf(token), { user: login.user, createdMs: Date.now(), proof });
     return token;
   }
 
@@ -28,7 +26,7 @@ export class Sessions {
     const session = await this.#store.use(idOf(token));
     if (session === undefined) return undefined;
     const account = this.#accounts.find(({ login }) => login.user === session.user);
-    const isOver = this.#clock() - session.createdMs >= SESSION_LIMITS_MS.whole;
+    const isOver = Date.now() - session.createdMs >= SESSION_LIMITS_MS.whole;
     if (!isOver && account && isSame(session.proof, sessionProof(token, account.login))) {
       return account;
     }

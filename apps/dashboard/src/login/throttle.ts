@@ -16,7 +16,8 @@ const DELAY_MOST_MS = 60_000;
 const FORGOTTEN_MS = 15 * 60_000;
 /** Of each kind; the oldest make room. */
 const TALLIES_MOST = 10_000;
-const NAME_MOST = 100;
+/** Names are a stranger's choice, and so may an address be behind a careless proxy. */
+const KEY_MOST = 100;
 
 /** 2 s after the fifth failure, doubled by every further one. */
 const delayMs = (failures: number): number =>
@@ -40,7 +41,7 @@ export function waitMs(address: Tally | undefined, user: Tally | undefined, nowM
 /** An IPv6 user owns 2^64 addresses: they count as one. */
 export function addressKey(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  if (!isIPv6(plain)) return plain;
+  if (!isIPv6(plain)) return plain.slice(0, KEY_MOST);
   const [head = '', tail] = (plain.split('%')[0] ?? '').split('::');
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
@@ -49,7 +50,7 @@ export function addressKey(address: string): string {
   return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
 }
 
-const userKey = (user: string): string => user.slice(0, NAME_MOST);
+const userKey = (user: string): string => user.slice(0, KEY_MOST);
 
 class Tallies {
   readonly #byKey = new Map<string, Tally>();
