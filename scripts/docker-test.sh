@@ -196,6 +196,14 @@ login_works() {
     code_is 200 --user "admin:$password" "$url/queues"
 }
 
+session_works() {
+  local password jar=$tmp/cookies url=http://127.0.0.1:${DASHBOARD_PORT[primary]}
+  password=$(sed -n 's/^DASHBOARD_PASSWORD=//p' "$tmp/primary/.env")
+  code_is 303 --cookie-jar "$jar" --data user=admin --data "password=$password" "$url/login" &&
+    code_is 200 --cookie "$jar" "$url/" && code_is 303 --cookie "$jar" --request POST "$url/logout" &&
+    code_is 401 --cookie "$jar" "$url/"
+}
+
 image_lacks() { # PATTERN
   # shellcheck disable=SC2016
   not docker run --rm --entrypoint sh "$VM_SYNC_IMAGE" -c 'find /app -path "$1" | grep .' sh "$1"
@@ -228,6 +236,7 @@ for service in $OUR_SERVICES; do
   expect "$service: not root, read-only, no capabilities, no new privileges" is_hardened "$service"
 done
 expect 'dashboard: asks for a login, answers with it' login_works
+expect 'dashboard: the login page opens a session' session_works
 expect 'redis is not published' is_not_published redis
 
 expect "primary alone gets $((SERIES * 40)) samples" write_samples primary docker_test_outage 50 10

@@ -6,6 +6,7 @@ import { backfill, changeBackfill, listBackfills, watchBackfill } from './comman
 import { certificate } from './commands/certificate.ts';
 import { check, plan } from './commands/check.ts';
 import { doctor } from './commands/doctor.ts';
+import { printPasswordHash } from './commands/hash-password.ts';
 import { notify } from './commands/notify.ts';
 import { pause, resume } from './commands/pause.ts';
 import { pin, unpin } from './commands/pin.ts';
@@ -129,6 +130,14 @@ export async function runCli(args: readonly string[]): Promise<number> {
     '--json',
     'as JSON',
   );
+  program
+    .command('hash-password')
+    .description(
+      'reads a password from standard input, prints its hash for DASHBOARD_PASSWORD_HASH',
+    )
+    .action(async () => {
+      code = await printPasswordHash(process.stdin);
+    });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return code;

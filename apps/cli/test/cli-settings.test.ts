@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isPassword } from '@vm-sync/runtime';
 import { temporaryFolder } from '@vm-sync/testkit';
 import { describe, expect, test } from 'vitest';
 import { type Env, runVmSync } from './support/vm-sync-process.ts';
@@ -108,6 +109,17 @@ describe.concurrent('settings', () => {
     const { code, stderr } = await run(['--env-file', 'absent.env', 'check']);
     expect(code).toBe(2);
     expect(stderr).toMatch(/cannot read the file named by --env-file: .*absent\.env/);
+  });
+
+  test('a password is hashed without any settings', async () => {
+    const folder = temporaryFolder('cli');
+    const hashed = await runVmSync(['hash-password'], folder, {}, 'three in the morning\n');
+    expect(hashed.code).toBe(0);
+    expect(await isPassword('three in the morning', hashed.stdout.trim())).toBe(true);
+    expect(hashed.stderr).not.toContain('three');
+    const nothing = await runVmSync(['hash-password'], folder, {}, '\n');
+    expect(nothing).toMatchObject({ code: 2, stdout: '' });
+    expect(nothing.stderr).toContain('expected one line, the password');
   });
 
   test('a command or an option that does not exist, and none at all', async () => {

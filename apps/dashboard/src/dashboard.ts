@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { VmSyncError } from '@vm-sync/core';
 import type { Config, Logger } from '@vm-sync/runtime';
@@ -40,16 +41,28 @@ export async function startDashboard(
 
 async function listen(
   app: RequestListener,
-  { dashboard: { host, port } }: Config,
+  { dashboard: { host, port, tls } }: Config,
 ): Promise<{ server: Server; url: string }> {
-  const server = createServer(app);
+  const server = tls === undefined ? createServer(app) : tlsServer(tls, app);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(listenError(error, host, port)));
     server.listen(port, host, resolve);
   });
   const { address, family, port: given } = server.address() as AddressInfo;
   const name = family === 'IPv6' ? `[${address}]` : address;
-  return { server, url: `http://${name}:${given}` };
+  return { server, url: `${tls === undefined ? 'http' : 'https'}://${name}:${given}` };
+}
+
+function tlsServer(tls: { cert: string; key: string }, app: RequestListener): Server {
+  try {
+    return createTlsServer(tls, app);
+  } catch (error) {
+    throw new VmSyncError(
+      'final',
+      'the dashboard cannot use its certificate: DASHBOARD_TLS_CERT_FILE and DASHBOARD_TLS_KEY_FILE must be PEM, and of one pair, the key without a passphrase',
+      { cause: error },
+    );
+  }
 }
 
 const LISTEN_FAULTS: Record<string, string> = {

@@ -1,3 +1,4 @@
+import type { Probe } from '@vm-sync/runtime';
 import type { Context } from './context.ts';
 import { changeBackfill, listBackfills, startBackfill } from './handlers/backfills.ts';
 import { certificatePage, showCertificate } from './handlers/certificate.ts';
@@ -15,18 +16,29 @@ import { showStatus } from './handlers/status.ts';
 import { statusPage } from './handlers/status-page.ts';
 import type { Route } from './http/serve.ts';
 
-/** What programs ask that know no login: probes, load balancers, failback scripts. */
-export const openRoutes = (context: Context): Route[] => [
-  { method: 'get', path: '/healthz', needsRedis: false, handle: healthz },
-  { method: 'get', path: '/readyz', needsRedis: true, handle: readyz },
-  { method: 'get', path: '/parity/primary', needsRedis: true, handle: parity(context, 'primary') },
-  { method: 'get', path: '/parity/dr', needsRedis: true, handle: parity(context, 'dr') },
-];
+/** What programs ask that may know no login: orchestrators, load balancers, failback scripts, scrapers. */
+export const probeRoutes = (context: Context): Record<Probe, Route[]> => ({
+  health: [
+    { method: 'get', path: '/healthz', needsRedis: false, handle: healthz },
+    { method: 'get', path: '/readyz', needsRedis: true, handle: readyz },
+  ],
+  parity: [
+    {
+      method: 'get',
+      path: '/parity/primary',
+      needsRedis: true,
+      handle: parity(context, 'primary'),
+    },
+    { method: 'get', path: '/parity/dr', needsRedis: true, handle: parity(context, 'dr') },
+  ],
+  metrics: [
+    // Says by itself that Redis is away, so that an alert on vmsync_ready still has a value to look at.
+    { method: 'get', path: '/metrics', needsRedis: false, handle: metricsHandler(context) },
+  ],
+});
 
 export const guardedRoutes = (context: Context): Route[] => [
   { method: 'get', path: '/', needsRedis: true, handle: statusPage(context) },
-  // Says by itself that Redis is away, so that an alert on vmsync_ready still has a value to look at.
-  { method: 'get', path: '/metrics', needsRedis: false, handle: metricsHandler(context) },
   { method: 'get', path: '/api/status', needsRedis: true, handle: showStatus(context) },
   { method: 'get', path: '/certificate', needsRedis: true, handle: certificatePage(context) },
   { method: 'get', path: '/certificate/:id', needsRedis: true, handle: certificatePage(context) },

@@ -9,7 +9,7 @@ import {
 } from '@vm-sync/queue';
 import { type Config, createLogger, envToConfig } from '@vm-sync/runtime';
 import { type RedisServer, startRedis } from '@vm-sync/testkit';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { type Dashboard, startDashboard } from '../src/index.ts';
 
 export const silent = createLogger('silent', 'dashboard', []);
@@ -39,11 +39,13 @@ export interface Bench {
 /** A dashboard on a free port with a Redis of its own, both ended with the test. */
 export async function startBench({
   login,
+  settings,
   log = silent,
   forecast = noForecast,
   forecastReconcile = noForecast,
 }: {
   login?: Config['dashboard']['login'];
+  settings?: DashboardSettings;
   log?: typeof silent;
   forecast?: Forecasts['backfill'];
   forecastReconcile?: Forecasts['reconcile'];
@@ -51,7 +53,7 @@ export async function startBench({
   const redis = await startRedis();
   onTestFinished(() => redis.stop());
   const forecasts = { backfill: forecast, reconcile: forecastReconcile };
-  const dashboard = await startDashboard(configFor(redis.url, login), log, forecasts);
+  const dashboard = await startDashboard(configFor(redis.url, login, settings), log, forecasts);
   onTestFinished(() => dashboard.close());
   const client = connect(redis.url, 'brief');
   client.on('error', () => undefined);
@@ -74,7 +76,13 @@ export async function ask(
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
 
-export function configFor(redisUrl: string, login?: Config['dashboard']['login']): Config {
+type DashboardSettings = Omit<Config['dashboard'], 'host' | 'port' | 'login'>;
+
+export function configFor(
+  redisUrl: string,
+  login?: Config['dashboard']['login'],
+  settings?: DashboardSettings,
+): Config {
   const config = envToConfig({
     ROLE: 'dr',
     LOCAL_VM_URL: 'http://127.0.0.1:8428',
@@ -82,7 +90,13 @@ export function configFor(redisUrl: string, login?: Config['dashboard']['login']
     ACTIVE_SITE: 'dr',
     REDIS_URL: redisUrl,
   });
-  return { ...config, dashboard: { host: '127.0.0.1', port: 0, login } };
+  return { ...config, dashboard: { ...settings, host: '127.0.0.1', port: 0, login } };
+}
+
+/** From now on the clock stands still, until it is moved by `vi.setSystemTime` or the test ends. Timers go on. */
+export function stopClock(): void {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
 }
 
 const MINUTE_MS = 60_000;

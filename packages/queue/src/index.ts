@@ -12,5 +12,6 @@ export * from './queues.ts';
 export * from './readiness.ts';
 export * from './reconcile.ts';
 export * from './schemas.ts';
+export { LoginRequest, SESSION_LIMITS_MS, SessionStore } from './session-store.ts';
 export { Store } from './store.ts';
 export * from './totals.ts';

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import {
   type PaceLimits,
@@ -10,6 +9,14 @@ import {
 } from '@vm-sync/core';
 import { parseRedisUrl } from '@vm-sync/queue';
 import { z } from 'zod';
+import {
+  DASHBOARD_SECRETS,
+  DASHBOARD_VARIABLES,
+  type DashboardConfig,
+  dashboardConfig,
+  dashboardSecrets,
+} from './config-dashboard.ts';
+import { Faults, readOrFault } from './config-faults.ts';
 import type { Env } from './env.ts';
 import type { LogFormat } from './logger.ts';
 import { NOTIFY_SECRETS, type NotifyTarget, notifyTargets } from './notify-targets.ts';
@@ -60,11 +67,7 @@ export interface Config {
   readonly notify: readonly NotifyTarget[];
   readonly redisUrl: string;
   readonly stateFile: string;
-  readonly dashboard: {
-    readonly host: string;
-    readonly port: number;
-    readonly login: { readonly user: string; readonly password: string } | undefined;
-  };
+  readonly dashboard: DashboardConfig;
   readonly workerConcurrency: number;
   /** Bounds for all workers together; how much of them is used depends on the databases. */
   readonly paceLimits: PaceLimits;
@@ -225,8 +228,7 @@ const Schema = z.object({
   STATE_FILE: z.string().prefault('data/vm-sync/vm-sync-state.json'),
   DASHBOARD_HOST: z.string().prefault('127.0.0.1'),
   DASHBOARD_PORT: wholeNumber(1, 65_535).prefault('3000'),
-  DASHBOARD_USER: z.string().optional(),
-  DASHBOARD_PASSWORD: z.string().optional(),
+  ...DASHBOARD_VARIABLES,
   WORKER_CONCURRENCY: wholeNumber(1, 64).prefault('2'),
   MAX_COPIES: wholeNumber(1, 1_000).prefault('4'),
   MAX_BYTES_PER_SECOND: bytes(100_000).optional(),
@@ -243,21 +245,8 @@ const SECRETS = [
   ),
   'REDIS_URL',
   ...NOTIFY_SECRETS,
-  'DASHBOARD_PASSWORD',
+  ...DASHBOARD_SECRETS,
 ];
-
-/** Collects faults; of several of one variable the first is told. */
-class Faults {
-  readonly #byName = new Map<string, string>();
-
-  add(name: string, sentence: string): void {
-    if (!this.#byName.has(name)) this.#byName.set(name, `${name}: ${sentence}`);
-  }
-
-  get sentences(): string[] {
-    return [...this.#byName.values()];
-  }
-}
 
 /** Reads every variable by itself, so that a wrong one hides no fault of the others; wrong ones are left out. */
 function parsed(env: Env, faults: Faults): Partial<Parsed> {
@@ -284,6 +273,7 @@ export function envToConfig(given: Env): Config {
   judgeTogether(env, data, faults);
   const active = activeConfig(data, faults);
   const notify = notifyTargets(env, (name, sentence) => faults.add(name, sentence));
+  const dashboard = dashboardConfig(data, env, faults);
   if (faults.sentences.length > 0 || !isComplete(data) || !active) {
     throw new ConfigError(faults.sentences);
   }
@@ -308,14 +298,7 @@ export function envToConfig(given: Env): Config {
     notify,
     redisUrl: data.REDIS_URL,
     stateFile: data.STATE_FILE,
-    dashboard: {
-      host: data.DASHBOARD_HOST,
-      port: data.DASHBOARD_PORT,
-      login:
-        data.DASHBOARD_USER !== undefined && data.DASHBOARD_PASSWORD !== undefined
-          ? { user: data.DASHBOARD_USER, password: data.DASHBOARD_PASSWORD }
-          : undefined,
-    },
+    dashboard: { host: data.DASHBOARD_HOST, port: data.DASHBOARD_PORT, ...dashboard },
     workerConcurrency: data.WORKER_CONCURRENCY,
     paceLimits: {
       maxCopies: data.MAX_COPIES,
@@ -361,26 +344,12 @@ function judgeTogether(env: Env, data: Partial<Parsed>, faults: Faults): void {
   if (env['LOCAL_VM_URL'] !== undefined && env['LOCAL_VM_URL'] === env['REMOTE_VM_URL']) {
     faults.add('REMOTE_VM_URL', 'the same as LOCAL_VM_URL; the two sites must be two databases');
   }
-  const { QUERY_STEP: step, QUERY_WINDOW: window, DASHBOARD_HOST: host } = data;
+  const { QUERY_STEP: step, QUERY_WINDOW: window } = data;
   if (step !== undefined && step % 1_000 !== 0) faults.add('QUERY_STEP', 'expected whole seconds');
   if (step !== undefined && window !== undefined && window < step) {
     faults.add('QUERY_WINDOW', 'shorter than QUERY_STEP, so that no bucket fits into it');
   }
-  const user = env['DASHBOARD_USER'] !== undefined;
-  const password = env['DASHBOARD_PASSWORD'] !== undefined;
-  if (user !== password) {
-    faults.add('DASHBOARD_PASSWORD', 'DASHBOARD_USER and DASHBOARD_PASSWORD go together');
-  }
-  if (!(user && password) && host !== undefined && !isLoopback(host)) {
-    faults.add(
-      'DASHBOARD_HOST',
-      'listening beyond loopback needs DASHBOARD_USER and DASHBOARD_PASSWORD',
-    );
-  }
 }
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(?:\.\d+){3}$/.test(host);
 
 function vmConfig(place: 'LOCAL' | 'REMOTE', env: Env, faults: Faults): VmConfig {
   const get = (what: string) => env[`${place}_VM_${what}`];
@@ -426,15 +395,6 @@ function withSecretFiles(env: Env, faults: Faults): Env {
   return full;
 }
 
-function readOrFault(name: string, path: string, faults: Faults): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    faults.add(name, `cannot read the file: ${(error as NodeJS.ErrnoException).code ?? error}`);
-    return undefined;
-  }
-}
-
 /** Every secret of a configuration, for tests and for the redaction of what other programs say. */
 export function secretsOf(config: Config): string[] {
   const vms = [config.vm.primary, config.vm.dr];
@@ -442,7 +402,7 @@ export function secretsOf(config: Config): string[] {
   return [
     ...urls.flatMap((url) => passwordIn(url ?? '')),
     ...vms.flatMap((one) => [one.password, one.bearerToken, one.key]),
-    config.dashboard.login?.password,
+    ...dashboardSecrets(config.dashboard),
     ...config.notify.flatMap(({ url, secret }) => [url, secret]),
   ].filter((secret) => secret !== undefined && secret !== '') as string[];
 }

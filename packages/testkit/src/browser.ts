@@ -3,8 +3,8 @@
 import { type Browser, chromium } from 'playwright-core';
 import { programPath } from './binaries.ts';
 
-/** Debian's Chromium without a window; it asks nothing of the network by itself. */
-export async function launchBrowser(): Promise<Browser> {
+/** Debian's Chromium without a window; it asks nothing of the network by itself. `loopbackHost` is a name of this machine. */
+export async function launchBrowser(loopbackHost?: string): Promise<Browser> {
   return await chromium.launch({
     executablePath: programPath('chromium'),
     args: [
@@ -15,6 +15,9 @@ export async function launchBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...(loopbackHost === undefined
+        ? []
+        : [`--host-resolver-rules=MAP ${loopbackHost} 127.0.0.1`]),
     ],
   });
 }

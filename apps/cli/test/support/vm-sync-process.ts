@@ -141,9 +141,17 @@ function running(child: ChildProcess): RunningCommand {
   };
 }
 
-/** Runs a command that ends by itself. */
-export const runVmSync = (args: readonly string[], cwd: string, env: Env): Promise<Ran> =>
-  startVmSync(args, cwd, env).untilEnded();
+/** Runs a command that ends by itself, with `input` on its standard input. */
+export function runVmSync(
+  args: readonly string[],
+  cwd: string,
+  env: Env,
+  input = '',
+): Promise<Ran> {
+  const child = launch(args, cwd, env);
+  child.stdin?.end(input);
+  return running(child).untilEnded();
+}
 
 function parseLine(line: string): LogLine {
   try {

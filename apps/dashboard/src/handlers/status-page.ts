@@ -6,14 +6,17 @@ import { statusDocument } from '../page/status-document.ts';
 
 /** Who opens the page is given what is true now; open pages that ask for news share one, and are told when there are none. */
 export const statusPage = ({ overview }: Context): Handler => {
-  const rendered = new WeakMap<Overview, Answer>();
-  return async ({ asksForNews }) => {
+  const rendered = new WeakMap<Overview, Map<string, Answer>>();
+  return async ({ asksForNews, person }) => {
     const seen = await (asksForNews ? overview.get() : overview.renew());
-    const known = rendered.get(seen);
+    const answers = rendered.get(seen) ?? new Map<string, Answer>();
+    rendered.set(seen, answers);
+    const whose = JSON.stringify(person);
+    const known = answers.get(whose);
     if (known) return known;
-    const body = statusDocument(seen);
+    const body = statusDocument(seen, person);
     const answer = { status: 200, body, type: 'text/html', etag: etagOf(body) };
-    rendered.set(seen, answer);
+    answers.set(whose, answer);
     return answer;
   };
 };

@@ -4,6 +4,8 @@ import type { Request } from 'express';
 export interface Person {
   readonly name: string;
   readonly role: 'viewer' | 'operator';
+  /** Came in by the login page, and may log out. */
+  readonly session?: true;
 }
 
 /** Whoever sits at this machine, where there is no login. */

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import { errorPage } from '../page/error-page.ts';
+import { personOf } from './person.ts';
 
 /** Answers with a sentence, in the form that the asker reads: JSON for the APIs, a page for a browser, else text. */
 export function refuse(
@@ -13,10 +14,13 @@ export function refuse(
   if (/^\/api(?:[/?]|$)/.test(path)) response.json({ error: sentence });
   // Bull Board shows `message` in its error toasts.
   else if (path.startsWith('/queues/api/')) response.json({ error: sentence, message: sentence });
-  else if (isForPeople(request)) response.type('html').send(errorPage(sentence));
+  else if (isForPeople(request)) response.type('html').send(errorPage(sentence, personOf(request)));
   else response.type('text/plain').send(`${sentence}\n`);
 }
 
-const isForPeople = (request: Request): boolean =>
-  !/^\/(?:parity|healthz|readyz|metrics)/.test(request.originalUrl) &&
+/** A browser that opens a page, or a script that renews one. */
+export const acceptsHtml = (request: Request): boolean =>
   /\btext\/html\b/.test(request.get('accept') ?? '');
+
+const isForPeople = (request: Request): boolean =>
+  !/^\/(?:parity|healthz|readyz|metrics)/.test(request.originalUrl) && acceptsHtml(request);

@@ -14,11 +14,16 @@ const CONTENT_SECURITY_POLICY = {
   frameAncestors: ["'none'"],
 };
 
-export const securityHeaders = (): RequestHandler =>
+const HALF_A_YEAR_S = 15_552_000;
+
+export const securityHeaders = ({ isTls }: { isTls: boolean }): RequestHandler =>
   helmet({
     contentSecurityPolicy: { useDefaults: false, directives: CONTENT_SECURITY_POLICY },
-    // The proxy that terminates TLS decides this, for its whole domain; vm-sync speaks plain HTTP.
-    strictTransportSecurity: false,
+    // Where a proxy terminates TLS it decides this, for its whole domain.
+    strictTransportSecurity: isTls && { maxAge: HALF_A_YEAR_S, includeSubDomains: false },
+    // With helmet's `no-referrer` browsers send `Origin: null` with a form, which over plain HTTP is all that tells
+    // where it comes from.
+    referrerPolicy: { policy: 'same-origin' },
     // Over plain HTTP browsers ignore these two and complain on the console.
     crossOriginOpenerPolicy: false,
     originAgentCluster: false,

@@ -1,10 +1,12 @@
+import type { Person } from '../http/person.ts';
 import { type Html, html } from './html.ts';
 
 /**
  * The frame of every page. page.js asks for the page again every second and takes over its title and what has changed of `main`; what
- * has an `id` or a `data-key` is known again by it, and the inside of `data-keep` is left alone. `place` is the site that it stands at.
+ * has an `id` or a `data-key` is known again by it, and the inside of `data-keep` is left alone. `place` is the site that it stands at. Whoever came in by the
+ * login page is named and may log out.
  */
-export const shell = (title: string, main: Html, place?: string): string =>
+export const shell = (title: string, main: Html, place?: string, person?: Person): string =>
   html`<!doctype html>
 <html lang="en">
 <head>
@@ -20,7 +22,7 @@ export const shell = (title: string, main: Html, place?: string): string =>
 <body>
 <header>
 <a class="brand" href="/">vm-sync${place !== undefined && html` <span class="place">${place}</span>`}</a>
-<nav aria-label="Pages"><a href="/queues">Board</a><a href="/certificate">Certificate</a><a href="/metrics">Metrics</a><a href="/api/status">Status as JSON</a></nav>
+<nav aria-label="Pages"><a href="/queues">Board</a><a href="/certificate">Certificate</a><a href="/metrics">Metrics</a><a href="/api/status">Status as JSON</a></nav>${person?.session && personLine(person)}
 </header>
 <p id="connection" role="status" hidden></p>
 <p id="spoken" class="unseen" role="status"></p>
@@ -28,3 +30,7 @@ ${main}
 </body>
 </html>
 `.toString();
+
+const personLine = ({ name, role }: Person): Html =>
+  html`
+<form class="person" method="post" action="/logout">${name} (${role}) <button>Log out</button></form>`;

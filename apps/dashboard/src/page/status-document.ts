@@ -1,3 +1,4 @@
+import type { Person } from '../http/person.ts';
 import type { Overview } from '../overview.ts';
 import { backfillSection } from './backfill-section.ts';
 import { conflictSection, surplusSection } from './beside-section.ts';
@@ -13,7 +14,7 @@ import { beyondSection, stuckSection } from './unrepaired-sections.ts';
 import { verdictSection, verdictWord } from './verdict.ts';
 
 /** The status page: the one sentence first, what is lost and being done, what the sentence rests on, what happened. */
-export const statusDocument = (overview: Overview): string =>
+export const statusDocument = (overview: Overview, person?: Person): string =>
   shell(
     `${verdictWord(overview)} · vm-sync ${overview.role}`,
     html`<main>
@@ -38,4 +39,5 @@ ${runsSection(overview)}
 ${eventsSection(overview)}
 </main>`,
     overview.role,
+    person,
   );
