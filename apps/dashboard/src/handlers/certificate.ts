@@ -1,5 +1,6 @@
 import { type CertificateView, viewCertificate } from '@vm-sync/queue';
 import type { Context } from '../context.ts';
+import type { Person } from '../http/person.ts';
 import type { Answer, Handler } from '../http/serve.ts';
 import { certificateDocument } from '../page/certificate-document.ts';
 import { errorPage } from '../page/error-page.ts';
@@ -17,8 +18,8 @@ export const showCertificate = (context: Context): Handler =>
 export const certificatePage = (context: Context): Handler =>
   view(
     context,
-    (seen) => page(200, certificateDocument(seen, context.config.role, Date.now())),
-    () => page(404, errorPage(UNKNOWN)),
+    (seen, person) => page(200, certificateDocument(seen, context.config.role, Date.now(), person)),
+    (person) => page(404, errorPage(UNKNOWN, person)),
   );
 
 const page = (status: number, body: string): Answer => ({ status, body, type: 'text/html' });
@@ -26,11 +27,11 @@ const page = (status: number, body: string): Answer => ({ status, body, type: 't
 const view =
   (
     { store, certificates }: Context,
-    show: (seen: CertificateView) => Answer,
-    notFound: () => Answer,
+    show: (seen: CertificateView, person: Person) => Answer,
+    notFound: (person: Person) => Answer,
   ): Handler =>
-  async ({ params }) => {
+  async ({ params, person }) => {
     const status = await store.loadStatus();
     const seen = await viewCertificate(status, certificates, Date.now(), params['id']);
-    return seen ? show(seen) : notFound();
+    return seen ? show(seen, person) : notFound(person);
   };

@@ -1,5 +1,6 @@
 import { type Certificate, formatDirection, type Site } from '@vm-sync/core';
 import type { CertificateView } from '@vm-sync/queue';
+import type { Person } from '../http/person.ts';
 import { devicesSection } from './certificate-devices.ts';
 import {
   beyondCard,
@@ -16,7 +17,12 @@ import { shell } from './shell.ts';
 import { ago, instant } from './text.ts';
 
 /** The page of a certificate, to be read, printed and kept: what may be said of it now comes first. */
-export const certificateDocument = (view: CertificateView, place: Site, nowMs: number): string =>
+export const certificateDocument = (
+  view: CertificateView,
+  place: Site,
+  nowMs: number,
+  person?: Person,
+): string =>
   shell(
     `${WORDS[view.state]} · parity certificate`,
     html`<main>
@@ -25,6 +31,7 @@ ${view.certificate !== null && content(view.certificate, view, nowMs)}
 ${historySection(view, nowMs)}
 </main>`,
     place,
+    person,
   );
 
 const WORDS = {
