@@ -21,6 +21,7 @@ export * from './event.ts';
 export * from './halve-values.ts';
 export * from './history.ts';
 export * from './identity.ts';
+export * from './make-certificate.ts';
 export * from './mark.ts';
 export * from './order.ts';
 export * from './own-series.ts';
