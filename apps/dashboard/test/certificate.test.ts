@@ -36,7 +36,7 @@ function certificateOf({ horizonMs, state, validUntilMs, atMs }: Status): Certif
     renewedMs: atMs,
     validUntilMs,
     direction: { source: 'dr', destination: 'primary' },
-    says: 'primary holds every sample that dr has',
+    says: 'primary holds what dr has in 2026-11-23T01:55:00Z – 2026-11-26T01:55:00Z: at least 90 % of each series in each bucket (GAP_THRESHOLD), and all but 12 samples of what the last check compared; beyond repair: 1 window',
     active: {
       site: 'dr',
       reason: 'DNS record failover.example.com answers 192.168.100.143, the dr site',

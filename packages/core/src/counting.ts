@@ -1,4 +1,5 @@
-import { type KnownReport, provenFromMs } from './certificate.ts';
+import type { KnownReport } from './certificate.ts';
+import { provenFromMs } from './make-certificate.ts';
 import { directionKey } from './site.ts';
 import type { SyncState } from './state.ts';
 import { alignUpMs, type Window, windowOrNothing } from './window.ts';
@@ -21,11 +22,12 @@ export function windowToCount(
   { queryStepMs, queryWindowMs }: { readonly queryStepMs: number; readonly queryWindowMs: number },
 ): Window | undefined {
   const mark = state.marks[directionKey(report.direction)];
-  if (!mark) return undefined;
+  const provenMs = provenFromMs(state, report);
+  if (!mark || provenMs === undefined) return undefined;
   // Of at least the look-back; where more was compared, less is counted.
   const samplesPerMs = Math.max(1, report.tallied.sourceSamples) / queryWindowMs;
   const affordableMs = COUNTED_SAMPLES_MOST / samplesPerMs;
   const lengthMs = Math.min(DAY_MS, Math.max(queryWindowMs, affordableMs));
-  const fromMs = Math.max(provenFromMs(mark, report), mark.throughMs - lengthMs);
+  const fromMs = Math.max(provenMs, mark.throughMs - lengthMs);
   return windowOrNothing(alignUpMs(fromMs, queryStepMs), mark.throughMs);
 }

@@ -25,6 +25,7 @@ export * from './history.ts';
 export * from './identity.ts';
 export * from './lasting.ts';
 export * from './long-repair.ts';
+export * from './make-certificate.ts';
 export * from './mark.ts';
 export * from './notice.ts';
 export * from './order.ts';

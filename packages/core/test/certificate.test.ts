@@ -7,6 +7,7 @@ import {
   certificateInForce,
   certificateToRenew,
   EMPTY_STATE,
+  formatWindow,
   judgeCertificate,
   type KnownReport,
   makeCertificate,
@@ -111,7 +112,12 @@ const facts = {
 
 test('a certificate says what is proven in each direction, and what is not', () => {
   const made = makeCertificate(ready, report(), facts);
-  expect(made.says).toBe('primary holds every sample that dr has');
+  const when = formatWindow({ fromMs: mark.sinceMs, toMs: horizonMs });
+  expect(made.says).toBe(
+    `primary holds what dr has in ${when}: at least 90 % of each series in each bucket (GAP_THRESHOLD), and every sample of what the last check compared`,
+  );
+  const exact = makeCertificate(ready, report(), { ...facts, threshold: 1 });
+  expect(exact.says).toBe(`primary holds every sample that dr has in ${when}`);
   expect(made.proven).toEqual([
     {
       direction: { source: 'dr', destination: 'primary' },
@@ -162,8 +168,8 @@ test('what is tolerated, beyond repair or no longer kept is not said to be there
     sites: { primary: observed('primary', { dedupMs: 0 }), dr: observed('dr') },
   });
   const made = makeCertificate(state, seen, facts);
-  expect(made.says).toBe(
-    'primary holds every sample that dr has, but for 5 samples within GAP_THRESHOLD, except what is beyond repair in 1 window',
+  expect(made.says).toMatch(
+    /and all but 5 samples of what the last check compared; beyond repair: 1 window$/,
   );
   expect(made.beyondRepair.listed).toEqual([
     { window: lost, reason: 'older than primary keeps (-retentionPeriod)', samplesMissing: 7 },
@@ -171,6 +177,12 @@ test('what is tolerated, beyond repair or no longer kept is not said to be there
   // A day's margin before the end of what both keep.
   expect(made.proven[0]?.fromMs).toBe(nowMs - 29 * DAY_MS);
   expect(made.proof.level).toBe('intervals');
+  // A site that does not say how long it keeps has no such end; what is beyond repair is not proven all the same.
+  const silent = { retentionMs: undefined, dedupMs: undefined };
+  const sites = { primary: observed('primary', silent), dr: observed('dr', silent) };
+  const unsaid = makeCertificate(state, report({ sites }), facts);
+  expect(unsaid.proven[0]?.fromMs).toBe(lost.toMs);
+  expect(unsaid.proof.level).toBe('prints');
 });
 
 test.each<[string, SyncState, Partial<KnownReport>, string]>([

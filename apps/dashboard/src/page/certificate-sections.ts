@@ -47,7 +47,7 @@ const LEVELS: Record<Certificate['proof']['level'], string> = {
 
 export function proofCard({ proof, surplus, differingValues }: Certificate): Html {
   const { level, threshold, toleratedSamples } = proof;
-  const share = `${threshold * 100} % (GAP_THRESHOLD)`;
+  const share = `${Math.round(threshold * 1000) / 10} % of the source’s samples (GAP_THRESHOLD)`;
   const rows: (readonly [string, Part])[] = [
     ['Level of proof', LEVELS[level]],
     ['A bucket is whole from', threshold === 1 ? 'every sample (GAP_THRESHOLD 1)' : share],
