@@ -26,7 +26,7 @@ export function createApp(context: Context): Express {
   if (dashboard.login !== undefined) app.use(requireLogin(dashboard.login, context.log));
   app.use('/assets', express.static(ASSETS, { index: false, maxAge: '1h' }));
   app.use(routerOf(guardedRoutes(context), context));
-  app.use('/queues', requireRedis(context.redis), boardRouter(context));
+  app.use('/queues', requireRedis(context.redis), ...boardRouter(context));
   app.use(answerNotFound());
   app.use(answerErrors(context));
   return app;

@@ -4,6 +4,7 @@ import {
   CHECK_OPTIONS,
   connect,
   DutyStore,
+  KitStore,
   PaceStore,
   PREFIX,
   QUEUE_NAMES,
@@ -30,6 +31,7 @@ export interface Context {
   readonly paces: PaceStore;
   readonly dutyStore: DutyStore;
   readonly audit: AuditStore;
+  readonly kits: KitStore;
   readonly queues: Readonly<Record<QueueName, Queue>>;
   readonly forecasts: Forecasts;
 }
@@ -50,7 +52,8 @@ export function openContext(config: Config, log: Logger, forecasts: Forecasts): 
   const paces = new PaceStore(redis);
   const dutyStore = new DutyStore(redis);
   const audit = new AuditStore(redis);
-  return { config, log, redis, store, paces, dutyStore, audit, queues, forecasts };
+  const kits = new KitStore(redis);
+  return { config, log, redis, store, paces, dutyStore, audit, kits, queues, forecasts };
 }
 
 /**

@@ -15,12 +15,19 @@ import {
   type ChunkResult,
   connect,
   DutyStore,
+  KitStore,
   PaceStore,
   PREFIX,
   QUEUES,
   Store,
 } from '@vm-sync/queue';
-import { type Config, hearWitnesses, type Logger } from '@vm-sync/runtime';
+import {
+  type Config,
+  hearWitnesses,
+  type Logger,
+  secretsOf,
+  withoutSecrets,
+} from '@vm-sync/runtime';
 import { repairChunk, ShortError } from '@vm-sync/steps';
 import { type Databases, openDatabases, transferBetween } from '@vm-sync/victoria-metrics';
 import {
@@ -34,6 +41,7 @@ import {
 import { Diary } from './diary.ts';
 import { DUTY_REST_MS, DutyWatch } from './duty-watch.ts';
 import { LockWatch } from './lock-watch.ts';
+import { isLastTry, leaveRepairKit } from './repair-kit.ts';
 import { Throttle } from './throttle.ts';
 
 export interface Running {
@@ -49,6 +57,9 @@ interface WorkerContext {
   readonly throttle: Throttle;
   readonly duty: DutyWatch;
   readonly locks: LockWatch;
+  readonly kits: KitStore;
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string;
 }
 
 /** A killed worker's chunk is taken up by another within this time and the stalled interval. */
@@ -85,7 +96,11 @@ export async function startWorker(config: Config, log: Logger): Promise<Running>
   const throttle = await Throttle.start(paces, config.paceLimits, log);
   const duty = new DutyWatch(new DutyStore(connection), log);
   await duty.look();
-  const context: WorkerContext = { config, log, databases, store, paces, throttle, duty, locks };
+  const kits = new KitStore(connection);
+  const secrets = secretsOf(config);
+  const clean = (text: string) => withoutSecrets(text, secrets);
+  const shared = { config, log, databases, store, paces };
+  const context: WorkerContext = { ...shared, throttle, duty, locks, kits, clean };
   const worker = new Worker(
     QUEUES.repairs,
     // Three named arguments: only then does BullMQ make the signal.
@@ -127,7 +142,7 @@ async function work(
   const parsed = ChunkOrder.safeParse(job.data);
   if (!parsed.success) {
     throw new UnrecoverableError(
-      `job ${job.id} is not a chunk that can be read; remove it, the next check plans what is missing`,
+      `job ${job.id} is not a chunk that can be read; leave it, the next check plans what is missing`,
     );
   }
   const order = parsed.data;
@@ -145,11 +160,11 @@ async function work(
     await context.duty.look();
     if (!context.duty.held) return await waitQuietly(job, token, DUTY_REST_MS, context);
   }
-  const diary = new Diary(job, order, context.log);
+  const diary = new Diary(job, order, context.log, context.clean);
   const startedMs = Date.now();
   try {
     const done = await repairChunk(order.chunk, chunkContext(job, order, diary, signal, context));
-    await diary.end(`done: ${done.outcome}, ${done.samples} samples, ${done.bytes} bytes`);
+    await diary.done(`done: ${done.outcome}, ${done.samples} samples, ${done.bytes} bytes`);
     await count(job, order, done, context);
     return { ...done, tookMs: Date.now() - startedMs };
   } catch (error) {
@@ -172,7 +187,7 @@ async function work(
       await job.moveToWait(token);
       throw new WaitingError();
     }
-    return await failed(job, token, order, error, diary, context);
+    return await failed(job, token, order, error, diary, signal, context);
   } finally {
     context.locks.forget(job.id ?? '');
   }
@@ -194,11 +209,12 @@ async function count(
   job: Job,
   { runId, chunk }: ChunkOrder,
   { samples, bytes }: { readonly samples: number; readonly bytes: number },
-  { store, log }: WorkerContext,
+  { store, kits, log }: WorkerContext,
 ): Promise<void> {
   try {
     const finished = { atMs: Date.now(), planned: chunk.samples, samples, bytes };
     await store.countChunk(runId, job.id ?? '', finished);
+    if (job.attemptsStarted > 1) await kits.drop(job.id ?? '');
   } catch (error) {
     log.warn({ err: errorText(error), jobId: job.id }, 'a chunk that is done was not counted');
   }
@@ -227,12 +243,12 @@ function chunkContext(
     assertOrderHolds: () => assertOrderHolds(order, context),
     say: (text) => diary.say(text),
     timeouts: diary.timeouts(),
-    onBytes: async (bytes) => {
+    onBytes: async (bytes, samples) => {
       await throttle.take(bytes, signal);
       signal.throwIfAborted();
       locks.assertHeld(job.id ?? '');
       duty.assertHeld();
-      diary.moved(bytes);
+      diary.moved(bytes, samples);
     },
     wait: (ms) => wait(ms, undefined, { signal }),
     signal,
@@ -293,7 +309,7 @@ function assertGood(order: ChunkOrder, judged: OrderJudgement): void {
 }
 
 const expiredText = ({ direction }: ChunkOrder, why: string): string =>
-  `the order ${formatDirection(direction)} no longer holds: ${why}; nothing was written; remove this job, the next check plans what is missing`;
+  `the order ${formatDirection(direction)} no longer holds: ${why}; nothing was written; leave this job, the next check plans what is missing`;
 
 async function failed(
   job: Job,
@@ -301,9 +317,11 @@ async function failed(
   order: ChunkOrder,
   error: unknown,
   diary: Diary,
-  { paces }: WorkerContext,
+  signal: AbortSignal,
+  context: WorkerContext,
 ): Promise<never> {
-  const text = sentence(order, error);
+  const { paces, clean } = context;
+  const text = clean(sentence(order, error));
   const kind = errorKind(error);
   if (error instanceof VmSyncError && kind === 'busy') {
     // Being asked for patience is no failed try, however often.
@@ -315,6 +333,11 @@ async function failed(
   await diary.end(`failed: ${text}`);
   if (error instanceof VmSyncError && error.timedOut) await diary.countTimeout();
   await diary.markTurned(error instanceof TurnedError);
+  // Whoever lost the job to another worker leaves it alone.
+  if (!signal.aborted && (kind === 'final' || isLastTry(job))) {
+    await leaveRepairKit(job, order, error, diary, context);
+    await diary.written();
+  }
   if (kind === 'final') {
     if (error instanceof ShortError) await diary.markShort();
     throw new UnrecoverableError(text);

@@ -1,8 +1,10 @@
 /** The public surface, in the order of the data's way. */
 
+export * from './about.ts';
 export * from './backfill.ts';
 export * from './backfill-wish.ts';
 export * from './beyond.ts';
+export * from './chunk-progress.ts';
 export * from './clock.ts';
 export * from './compare.ts';
 export * from './conflict.ts';
@@ -25,6 +27,7 @@ export * from './plan.ts';
 export * from './progress.ts';
 export * from './rates.ts';
 export * from './reconcile.ts';
+export * from './repair-kit.ts';
 export * from './report.ts';
 export * from './selector.ts';
 export * from './site.ts';

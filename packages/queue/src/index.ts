@@ -2,6 +2,7 @@ export { AuditStore } from './audit-store.ts';
 export * from './backfills.ts';
 export * from './connection.ts';
 export { DutyStore } from './duty-store.ts';
+export { KitStore } from './kit-store.ts';
 export { PaceStore } from './pace-store.ts';
 export * from './pins.ts';
 export * from './progress.ts';

@@ -378,6 +378,7 @@ describe('secrets', () => {
       'redispw',
       'dashpw',
       'https://hooks.slack.com/hook',
+      Buffer.from('u:vmpw').toString('base64'),
     ]) {
       expect(secrets).toContain(one);
     }
