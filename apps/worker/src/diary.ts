@@ -42,13 +42,12 @@ export class Diary {
   say(text: string): void {
     const clean = this.#clean(text);
     this.#log.info(clean);
-    this.note(clean);
+    this.note(`${new Date().toISOString()} ${this.#prefix}: ${clean}`);
     this.#tell({ says: clean });
   }
 
-  /** A line for the board only. */
-  note(text: string): void {
-    const line = `${new Date().toISOString()} ${this.#prefix}: ${this.#clean(text)}`;
+  /** A line for the board only, as it is. */
+  note(line: string): void {
     this.#write(() => this.#job.log(line));
   }
 

@@ -53,16 +53,20 @@ export function makeRepairKit(
   return { ...rest, ...judgeFailure(failure, places) };
 }
 
-/** The kit as lines for a job's log. */
+/**
+ * The kit as lines for a job's log. Commands stand alone on theirs, to be copied; what matters most stands last, because the
+ * board shows the end of a log.
+ */
 export function formatKit({ cause, advice, direction, ...kit }: RepairKit): string[] {
   const { source, destination } = direction;
   return [
-    `repair kit: ${cause}`,
-    `what to do: ${advice}`,
-    ...kit.flags.map(({ site, name }) => `flag on ${site}: ${name}`),
-    `counted when it failed: ${source} (source) ${countText(kit.counts.source)}; ${destination} (destination) ${countText(kit.counts.destination)}`,
+    'repair kit, by hand:',
+    ...kit.commands.flatMap(({ what, line }) => [`${what}:`, line]),
     ...kit.notes.map((note) => `note: ${note}`),
-    ...kit.commands.map(({ what, line }) => `${what}: ${line}`),
+    `counted when it failed: ${source} (source) ${countText(kit.counts.source)}; ${destination} (destination) ${countText(kit.counts.destination)}`,
+    ...kit.flags.map(({ site, name }) => `flag on ${site}: ${name}`),
+    `why: ${cause}`,
+    `what to do: ${advice}`,
   ];
 }
 

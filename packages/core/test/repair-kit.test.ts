@@ -106,16 +106,17 @@ describe('a repair kit', () => {
     expect(kit.flags).toEqual([]);
   });
 
-  test('reads as lines of a log, both counts in it', () => {
-    expect(
-      formatKit(kitOf('VM query error: dr (http://dr:8428) answered 422: too long query')),
-    ).toEqual([
-      'repair kit: dr sets a limit: the text of a query is longer than it reads',
-      'what to do: raise -search.maxQueryLen on dr and restart it, then retry this job',
-      'flag on dr: -search.maxQueryLen',
-      'counted when it failed: dr (source) 3,600 samples; primary (destination) could not be counted (no answer within 5 s)',
+  test('reads as lines of a log, what matters most last', () => {
+    const kit = kitOf('VM query error: dr (http://dr:8428) answered 422: too long query');
+    expect(formatKit(kit)).toEqual([
+      'repair kit, by hand:',
+      'count on dr:',
+      "curl -fsS 'http://dr:8428/…'",
       'note: a note',
-      "count on dr: curl -fsS 'http://dr:8428/…'",
+      'counted when it failed: dr (source) 3,600 samples; primary (destination) could not be counted (no answer within 5 s)',
+      'flag on dr: -search.maxQueryLen',
+      'why: dr sets a limit: the text of a query is longer than it reads',
+      'what to do: raise -search.maxQueryLen on dr and restart it, then retry this job',
     ]);
   });
 });

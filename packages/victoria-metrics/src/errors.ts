@@ -91,8 +91,12 @@ function firstLine(answer: Answer): string {
   const { body, contentType } = answer;
   if (contentType.includes('html') || /^\s*</.test(body)) return ' with a web page';
   const line = shortened(errorOf(answer)).trim().split('\n', 1)[0];
-  return line ? `: ${line.slice(0, 500)}` : '';
+  return line ? `: ${bothEnds(line)}` : '';
 }
+
+/** A server repeats the query first, and says last what is wrong with it. */
+const bothEnds = (line: string): string =>
+  line.length <= 500 ? line : `${line.slice(0, 150)} … ${line.slice(-345)}`;
 
 function errorOf({ body }: Answer): string {
   let text = body;

@@ -56,7 +56,7 @@ test.each(vmVersions)('the lines count, export and import in a shell, %s', async
   ];
   const selectors = ['{__name__="testkit_samples"}', formatSelector(selectorOf(odd.labels))];
   const { commands, notes } = curlLines({ selectors, window }, ...sides);
-  expect(JSON.stringify({ commands, notes })).not.toContain('me');
+  expect(JSON.stringify({ commands, notes })).not.toMatch(/let |reader/);
   const cwd = temporaryFolder('curl');
   const run = async (what: string) => {
     const line = commands.find((command) => command.what === what)?.line ?? '';
