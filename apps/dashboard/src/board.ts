@@ -11,7 +11,7 @@ import { shownData } from './shown-data.ts';
 const DESCRIPTIONS: Record<QueueName, string> = {
   checks: 'Looks for gaps at every interval, and settles a run when all its chunks are done.',
   repairs:
-    'Copies what a destination lacks, one chunk per job. A failed chunk has a repair kit in its log, and may be retried here.',
+    'Copies what a destination lacks, one chunk per job. A failed one says what to do, and is retried here.',
   notifications: 'Tells Slack or Teams what has changed.',
 };
 
@@ -37,8 +37,6 @@ export function boardRouter(context: Context): RequestHandler[] {
           { text: 'Status', url: '/' },
           { text: 'Metrics', url: '/metrics' },
         ],
-        // People come here for a chunk that failed: its story, and its repair kit.
-        jobDetails: { defaultTab: 'Logs' },
         favIcon: { default: '/assets/icon.svg', alternative: '/assets/icon.svg' },
       },
     },

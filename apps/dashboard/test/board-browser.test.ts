@@ -1,4 +1,4 @@
-import { formatKit, makeRepairKit } from '@vm-sync/core';
+import { formatFinding, formatKit, makeRepairKit } from '@vm-sync/core';
 import { type ChunkOrder, openQueue, PREFIX, QUEUES } from '@vm-sync/queue';
 import { until } from '@vm-sync/testkit';
 import { launchBrowser } from '@vm-sync/testkit/browser';
@@ -38,6 +38,7 @@ const KIT = makeRepairKit(
 );
 
 const WIDE: Look = { scheme: 'light', width: 1400 };
+const NARROW: Look = { scheme: 'dark', width: 400 };
 
 /** A run with a chunk in every state: one is being copied until the test ends. */
 async function startRun({ redis, store }: Bench) {
@@ -74,7 +75,7 @@ async function startRun({ redis, store }: Bench) {
 }
 
 function orderOf(nth: number): Omit<ChunkOrder, 'epoch' | 'recovery'> {
-  const order = chunkOrder(RUN, Date.now() - nth * 3_600_000);
+  const order = chunkOrder(RUN, Date.now() - (nth - 1) * 600_000);
   return { ...order, chunk: { ...order.chunk, about: `bigip-0${nth + 4}` } };
 }
 
@@ -82,7 +83,9 @@ async function work(job: Job, end: Promise<void>): Promise<unknown> {
   if (job.id !== SLOW && job.id !== BAD) return { outcome: 'repaired' };
   if (job.id === BAD && job.attemptsStarted === 1) {
     for (const line of formatKit(KIT)) await job.log(line);
-    throw new Error(REASON);
+    const error = new Error(REASON);
+    error.stack = [REASON, '', ...formatFinding(KIT)].join('\n');
+    throw error;
   }
   if (job.id === BAD) return { outcome: 'repaired' };
   const says = 'copying: 1.2 M of 3.4 M samples, 12 MB sent';
@@ -94,33 +97,34 @@ async function work(job: Job, end: Promise<void>): Promise<unknown> {
 test('the board says what is done, what failed and how to mend it, and retries by its button', async () => {
   const bench = await startBench();
   const queue = await startRun(bench);
-  const { url } = bench.dashboard;
-  for (const look of [WIDE, { scheme: 'dark', width: 400 } as const]) {
-    const { page, complaints } = await openPage(browser, `${url}/queues`, look);
-    await page.getByText('repairs').first().waitFor();
-    await keepShot(page, 'board', look);
-    await page.goto(`${url}/queues/queue/repairs?status=active`);
-    await page.getByText('dr → primary · bigip-06 ·').first().waitFor();
-    await keepShot(page, 'board-chunks', look);
-    await page.goto(`${url}/queues/queue/repairs/${BAD}`);
-    await page.getByText('flag on dr: -search.maxUniqueTimeseries').first().waitFor();
-    await page.getByText('43,200 samples').first().waitFor();
-    const run = page.getByRole('link', { name: 'Run', exact: true });
-    expect(await run.getAttribute('href')).toBe(`/runs/${RUN}`);
-    await keepShot(page, 'board-failed', look);
-    expect(complaints).toEqual([]);
-  }
-  await looksAtProgress(`${url}/queues/queue/repairs/${SLOW}`, WIDE);
-  const { page } = await openPage(browser, `${url}/queues/queue/repairs?status=failed`, WIDE);
-  await page.getByText('Retry all').first().click();
-  await page.getByRole('button', { name: 'Confirm' }).click();
-  await until('the retried chunk', async () => (await queue.getFailedCount()) === 0);
-}, 120_000);
-
-async function looksAtProgress(url: string, look: Look): Promise<void> {
-  const { page } = await openPage(browser, url, look);
+  const board = `${bench.dashboard.url}/queues`;
+  const { page, complaints } = await openPage(browser, board, WIDE);
+  await page.getByText('repairs').first().waitFor();
+  await keepShot(page, 'board', WIDE, 'part');
+  await page.goto(`${board}/queue/repairs/${SLOW}`);
+  await page.getByText('dr → primary · bigip-06 ·').first().waitFor();
   await page.getByText('35%').first().waitFor();
   await page.getByRole('tab', { name: 'Progress' }).click();
   await page.getByText('1.2 M of 3.4 M samples').first().waitFor();
-  await keepShot(page, 'board-progress', look);
+  await keepShot(page, 'board-progress', WIDE, 'part');
+  expect(complaints).toEqual([]);
+  for (const look of [NARROW, WIDE]) await looksAtFailure(board, look);
+  await page.goto(`${board}/queue/repairs?status=failed`);
+  await page.getByText('Retry all').first().click();
+  await page.getByRole('button', { name: 'Confirm' }).click();
+  await until('the retried chunk', async () => (await queue.getFailedCount()) === 0);
+}, 240_000);
+
+async function looksAtFailure(board: string, look: Look): Promise<void> {
+  const { page, complaints } = await openPage(browser, `${board}/queue/repairs/${BAD}`, look);
+  await page.getByText('flag on dr: -search.maxUniqueTimeseries').first().waitFor();
+  await page.getByText('43,200 samples').first().waitFor();
+  await page.getByText('settle-run').first().waitFor();
+  await keepShot(page, 'board-failed', look, 'part');
+  await page.getByRole('tab', { name: 'Logs' }).click();
+  await page.getByText('curl -fsS -u').first().waitFor();
+  await keepShot(page, 'board-log', look, 'part');
+  const run = page.getByRole('link', { name: 'Run', exact: true });
+  expect(await run.getAttribute('href')).toBe(`/runs/${RUN}`);
+  expect(complaints).toEqual([]);
 }

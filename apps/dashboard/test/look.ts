@@ -33,9 +33,15 @@ export async function openPage(browser: Browser, url: string, { scheme, width }:
 
 export type Page = Awaited<ReturnType<typeof openPage>>['page'];
 
-/** With SHOTS=<folder> the pages can be looked at. */
-export async function keepShot(page: Page, name: string, { scheme, width }: Look): Promise<void> {
+/** With SHOTS=<folder> the pages can be looked at; `part` for the board, which overlays itself on a long page. */
+export async function keepShot(
+  page: Page,
+  name: string,
+  { scheme, width }: Look,
+  extent: 'whole' | 'part' = 'whole',
+): Promise<void> {
   const folder = process.env['SHOTS'];
   if (folder === undefined) return;
-  await page.screenshot({ path: join(folder, `${name}-${scheme}-${width}.png`), fullPage: true });
+  const path = join(folder, `${name}-${scheme}-${width}.png`);
+  await page.screenshot({ path, fullPage: extent === 'whole' });
 }

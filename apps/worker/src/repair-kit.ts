@@ -26,20 +26,25 @@ const COUNT_MS = 5_000;
 /** True when no try is left: nothing but a person's word, or time, brings the chunk back. */
 export const isLastTry = (job: Job): boolean => job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
 
-/** Leaves what a person needs in the job's log, and beside it. Whatever fails in this changes nothing of the failure. */
+/**
+ * Leaves what a person needs in the job's log, and beside it, and gives it back. Whatever fails in this changes nothing of
+ * the failure.
+ */
 export async function leaveRepairKit(
   job: Job,
   order: ChunkOrder,
   error: unknown,
   diary: Diary,
   context: KitContext,
-): Promise<void> {
+): Promise<RepairKit | undefined> {
   try {
     const kit = await repairKitOf(order, error, context);
     for (const line of formatKit(kit)) diary.note(line);
     await context.kits.save(job.id ?? '', kit);
+    return kit;
   } catch (fault) {
     context.log.warn({ err: errorText(fault), jobId: job.id }, 'a failed chunk has no repair kit');
+    return undefined;
   }
 }
 

@@ -3,11 +3,13 @@ import {
   errorKind,
   errorText,
   formatDirection,
+  formatFinding,
   formatWindow,
   judgePin,
   judgeRemembered,
   judgeTestimony,
   type OrderJudgement,
+  type RepairKit,
   VmSyncError,
 } from '@vm-sync/core';
 import {
@@ -334,15 +336,24 @@ async function failed(
   if (error instanceof VmSyncError && error.timedOut) await diary.countTimeout();
   await diary.markTurned(error instanceof TurnedError);
   // Whoever lost the job to another worker leaves it alone.
-  if (!signal.aborted && (kind === 'final' || isLastTry(job))) {
-    await leaveRepairKit(job, order, error, diary, context);
-    await diary.written();
-  }
-  if (kind === 'final') {
-    if (error instanceof ShortError) await diary.markShort();
-    throw new UnrecoverableError(text);
-  }
-  throw new Error(text);
+  const isLost = signal.aborted && signal.reason !== 'shutdown';
+  const isForGood = !isLost && (kind === 'final' || isLastTry(job));
+  const kit = isForGood ? await leaveRepairKit(job, order, error, diary, context) : undefined;
+  if (error instanceof ShortError && kind === 'final') await diary.markShort();
+  await diary.written();
+  throw failure(text, kind === 'final', kit);
+}
+
+/** The board shows an error's stack: the lines of this program there would help nobody who looks at it. */
+function failure(text: string, isFinal: boolean, kit: RepairKit | undefined): Error {
+  const error = isFinal ? new UnrecoverableError(text) : new Error(text);
+  error.stack = [
+    text,
+    ...(kit
+      ? ['', ...formatFinding(kit), "commands to look at it by hand: in this job's log"]
+      : []),
+  ].join('\n');
+  return error;
 }
 
 /** What happened, where, for which window, and what to do, on one line: the board shows it first. */

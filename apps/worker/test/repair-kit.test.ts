@@ -115,6 +115,11 @@ test('a chunk that failed for good carries a repair kit until it is done, and no
   const job = await queue.getJob('chunk-1');
   // Still one sentence, which the kit does not change.
   expect(job?.failedReason).toMatch(/^repair dr → primary, .*answered 400: too long line: [^\n]*$/);
+  expect(job?.stacktrace).toEqual([
+    expect.stringMatching(
+      /^repair dr → primary, .*\n\nwhy: primary sets a limit: .*\nwhat to do: raise .*\nflag on primary: .*\ncounted when it failed: .*\ncommands .*log$/,
+    ),
+  ]);
   expect(job?.progress).toMatchObject({ says: expect.stringMatching(/^failed: repair dr/) });
   const kept = JSON.stringify([
     job,

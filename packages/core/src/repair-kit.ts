@@ -53,22 +53,23 @@ export function makeRepairKit(
   return { ...rest, ...judgeFailure(failure, places) };
 }
 
-/**
- * The kit as lines for a job's log. Commands stand alone on theirs, to be copied; what matters most stands last, because the
- * board shows the end of a log.
- */
-export function formatKit({ cause, advice, direction, ...kit }: RepairKit): string[] {
+/** The part of a kit that is read first, as lines. */
+export function formatFinding({ cause, advice, direction, flags, counts }: RepairKit): string[] {
   const { source, destination } = direction;
   return [
-    'repair kit, by hand:',
-    ...kit.commands.flatMap(({ what, line }) => [`${what}:`, line]),
-    ...kit.notes.map((note) => `note: ${note}`),
-    `counted when it failed: ${source} (source) ${countText(kit.counts.source)}; ${destination} (destination) ${countText(kit.counts.destination)}`,
-    ...kit.flags.map(({ site, name }) => `flag on ${site}: ${name}`),
     `why: ${cause}`,
     `what to do: ${advice}`,
+    ...flags.map(({ site, name }) => `flag on ${site}: ${name}`),
+    `counted when it failed: ${source} (source) ${countText(counts.source)}; ${destination} (destination) ${countText(counts.destination)}`,
   ];
 }
+
+/** The whole kit as lines of a job's log. Commands stand alone on theirs, to be copied. */
+export const formatKit = (kit: RepairKit): string[] => [
+  ...formatFinding(kit),
+  ...kit.notes.map((note) => `note: ${note}`),
+  ...kit.commands.flatMap(({ what, line }) => [`${what}:`, line]),
+];
 
 const countText = ({ samples, why }: KitCount): string =>
   samples === null

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { formatKit, makeRepairKit, type RepairKit, type Site } from '../src/index.ts';
+import {
+  formatFinding,
+  formatKit,
+  makeRepairKit,
+  type RepairKit,
+  type Site,
+} from '../src/index.ts';
 
 const kitOf = (text: string, site?: Site): RepairKit =>
   makeRepairKit(
@@ -106,17 +112,17 @@ describe('a repair kit', () => {
     expect(kit.flags).toEqual([]);
   });
 
-  test('reads as lines of a log, what matters most last', () => {
+  test('reads as lines of a log, what matters most first', () => {
     const kit = kitOf('VM query error: dr (http://dr:8428) answered 422: too long query');
     expect(formatKit(kit)).toEqual([
-      'repair kit, by hand:',
-      'count on dr:',
-      "curl -fsS 'http://dr:8428/…'",
-      'note: a note',
-      'counted when it failed: dr (source) 3,600 samples; primary (destination) could not be counted (no answer within 5 s)',
-      'flag on dr: -search.maxQueryLen',
       'why: dr sets a limit: the text of a query is longer than it reads',
       'what to do: raise -search.maxQueryLen on dr and restart it, then retry this job',
+      'flag on dr: -search.maxQueryLen',
+      'counted when it failed: dr (source) 3,600 samples; primary (destination) could not be counted (no answer within 5 s)',
+      'note: a note',
+      'count on dr:',
+      "curl -fsS 'http://dr:8428/…'",
     ]);
+    expect(formatFinding(kit)).toEqual(formatKit(kit).slice(0, 4));
   });
 });
