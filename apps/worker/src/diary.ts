@@ -32,7 +32,7 @@ export class Diary {
     this.#planned = samples;
     this.#progress = typeof job.progress === 'object' ? { ...job.progress } : {};
     const what = selectors.length === 1 ? selectors[0] : `${selectors.length} selectors`;
-    this.say(
+    this.#line(
       `repair ${formatDirection(order.direction)}, ${formatWindow(window)}, ${what}, ${samples} samples`,
     );
     this.#tell({ says: 'looking at what is missing now', progress: 0 });
@@ -40,10 +40,7 @@ export class Diary {
 
   /** A line for both logs, and what the progress says until more is known. */
   say(text: string): void {
-    const clean = this.#clean(text);
-    this.#log.info(clean);
-    this.note(`${new Date().toISOString()} ${this.#prefix}: ${clean}`);
-    this.#tell({ says: clean });
+    this.#tell({ says: this.#line(text) });
   }
 
   /** A line for the board only, as it is. */
@@ -101,6 +98,14 @@ export class Diary {
     if (turned === (this.#progress['turned'] ?? false)) return;
     this.#tell({ turned });
     await this.#pending;
+  }
+
+  /** A line for both logs; gives back what it says there. */
+  #line(text: string): string {
+    const clean = this.#clean(text);
+    this.#log.info(clean);
+    this.note(`${new Date().toISOString()} ${this.#prefix}: ${clean}`);
+    return clean;
   }
 
   #tell(more: Readonly<Record<string, unknown>>): void {

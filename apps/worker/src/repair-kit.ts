@@ -8,7 +8,7 @@ import {
   VmSyncError,
 } from '@vm-sync/core';
 import type { ChunkOrder, KitStore } from '@vm-sync/queue';
-import { type Config, type Logger, secretsOf, withoutSecrets } from '@vm-sync/runtime';
+import type { Config, Logger } from '@vm-sync/runtime';
 import { type CurlSide, curlLines, type Databases } from '@vm-sync/victoria-metrics';
 import type { Job } from 'bullmq';
 import type { Diary } from './diary.ts';
@@ -18,6 +18,8 @@ interface KitContext {
   readonly log: Logger;
   readonly databases: Databases;
   readonly kits: KitStore;
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string;
 }
 
 /** A side that does not say how many samples it has within this time is not waited for. */
@@ -51,9 +53,8 @@ export async function leaveRepairKit(
 async function repairKitOf(
   { direction, chunk }: ChunkOrder,
   error: unknown,
-  { config, databases }: KitContext,
+  { config, databases, clean }: KitContext,
 ): Promise<RepairKit> {
-  const clean = (text: string) => withoutSecrets(text, secretsOf(config));
   const count = (site: Site) => countOf(databases[site], chunk, clean);
   const [source, destination] = await Promise.all([
     count(direction.source),
