@@ -69,6 +69,11 @@ test('no secret is seen anywhere, with right and with wrong passwords', async ()
   expect(code).toBe(2);
   places['status with a wrong Redis password'] = stdout + stderr;
   await readPlaces(stack, places, 'while failed');
+  const kit = await readKit(stack);
+  expect(kit.status).toBe(200);
+  expect(kit.text).toContain("does not accept the worker's login");
+  expect(kit.text).toContain('$REMOTE_VM_BEARER_TOKEN');
+  places['the repair kit'] = kit.text;
 
   stack.webhook.setStatus(200);
   stack.spawn('worker', right);
@@ -83,6 +88,8 @@ test('no secret is seen anywhere, with right and with wrong passwords', async ()
   places['messages'] = stack.webhook.messages.map(({ body }) => body).join('\n');
 
   expect(places['Redis']).toContain('login refused');
+  // What was repaired since needs none any more.
+  expect((await readKit(stack)).status).toBe(404);
   for (const [place, text] of Object.entries(places)) {
     // A chunk that nobody has begun has no log lines.
     expect(text.length, place).toBeGreaterThan(/\/logs/.test(place) ? 1 : 50);
@@ -116,6 +123,13 @@ async function readPlaces(
     places[`${path} ${when}`] = await response.text();
   }
   places[`state file ${when}`] = await readFile(stack.stateFile, 'utf8');
+}
+
+async function readKit(stack: Stack): Promise<{ status: number; text: string }> {
+  const [chunk] = await stackChunks(stack);
+  const url = `${stack.dashboardUrl}/api/jobs/${chunk}/repair-kit`;
+  const response = await fetch(url, { headers: { authorization } });
+  return { status: response.status, text: await response.text() };
 }
 
 async function stackChunks(stack: Stack): Promise<string[]> {

@@ -53,7 +53,7 @@ test('DNS flips during a repair: not another sample against it, then the new dir
   expect(failed.length).toBeGreaterThan(0);
   for (const { failedReason, attempts } of failed) {
     expect(failedReason).toMatch(
-      /^repair primary → dr, .*the order primary → dr no longer holds: .*nothing was written; remove this job, the next check plans/,
+      /^repair primary → dr, .*the order primary → dr no longer holds: .*nothing was written; leave this job, the next check plans/,
     );
     expect(attempts).toBe(1);
   }

@@ -36,7 +36,7 @@ test.concurrent('an order does not outlive its direction, also when the directio
     return failed[old.id] ? failed : undefined;
   });
   expect(first[old.id]).toMatch(
-    /^repair primary → dr, .*: the order primary → dr no longer holds: the direction has changed since it was given \(epoch 1 then, 2 now: dr is active since \S+Z\); nothing was written; remove this job, the next check plans what is missing$/,
+    /^repair primary → dr, .*: the order primary → dr no longer holds: the direction has changed since it was given \(epoch 1 then, 2 now: dr is active since \S+Z\); nothing was written; leave this job, the next check plans what is missing$/,
   );
   expect(imports(proxy)).toBe(0);
   await worker.stop();
@@ -52,7 +52,7 @@ test.concurrent('an order does not outlive its direction, also when the directio
     const { [old.id]: reason } = await failures(stack);
     return reason?.includes('epoch 1 then, 3 now: primary is active since') && reason;
   });
-  expect(failed).toMatch(/nothing was written; remove this job/);
+  expect(failed).toMatch(/nothing was written; leave this job/);
   await Promise.all([again.stop(), dashboard.stop()]);
 
   stack.spawn('up');

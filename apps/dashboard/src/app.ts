@@ -47,7 +47,7 @@ export function createApp(context: Context): Express {
     ),
   );
   app.use(routerOf(guardedRoutes(context), context));
-  app.use('/queues', requireRedis(context.redis), boardRouter(context));
+  app.use('/queues', requireRedis(context.redis), ...boardRouter(context));
   app.use(answerNotFound());
   app.use(answerErrors(context));
   return app;

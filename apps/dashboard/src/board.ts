@@ -1,17 +1,17 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { ExpressAdapter } from '@bull-board/express';
 import { QUEUE_NAMES, QUEUES, type QueueName } from '@vm-sync/queue';
 import type { RequestHandler } from 'express';
-import { type BoardRequest, judgeBoardAction } from './board-actions.ts';
+import { pageOfJob } from './board-links.ts';
 import type { Context } from './context.ts';
+import { GuardedAdapter } from './guarded-adapter.ts';
 import { jobTitle } from './job-title.ts';
-import { operator } from './operator.ts';
+import { shownData } from './shown-data.ts';
 
 const DESCRIPTIONS: Record<QueueName, string> = {
   checks: 'Looks for gaps at every interval, and settles a run when all its chunks are done.',
   repairs:
-    'Copies what a destination lacks, one chunk per job. A failed chunk may be retried here.',
+    'Copies what a destination lacks, one chunk per job. A failed one says what to do, and is retried here.',
   notifications: 'Tells people what has changed: one job per message and target.',
 };
 
@@ -19,24 +19,14 @@ const DESCRIPTIONS: Record<QueueName, string> = {
 const SITE_COLOURS = { primary: '#1d4ed8', dr: '#b45309' } as const;
 
 /** Bull Board over the three queues, mounted at /queues. */
-export function boardRouter({ config, log, queues }: Context): RequestHandler {
-  const serverAdapter = new ExpressAdapter();
+export function boardRouter(context: Context): RequestHandler[] {
+  const { config, queues } = context;
+  const serverAdapter = new GuardedAdapter(context);
   serverAdapter.setBasePath('/queues');
   createBullBoard({
     serverAdapter,
     queues: QUEUE_NAMES.map((name) => adapterOf(queues, name)),
     options: {
-      handlerHooks: {
-        before: async ({ method, route, request }) => {
-          if (method === 'get') return { allow: true };
-          const refusal = await judgeBoardAction(method, route, request as BoardRequest);
-          const action = { who: operator(config), method, route, params: request.params };
-          log.info({ ...action, allowed: refusal === undefined }, 'board action');
-          return refusal === undefined
-            ? { allow: true }
-            : { allow: false, status: 403, message: refusal };
-        },
-      },
       uiConfig: {
         boardTitle: 'vm-sync',
         boardLogo: { path: '/assets/icon.svg', width: 24, height: 24 },
@@ -47,25 +37,27 @@ export function boardRouter({ config, log, queues }: Context): RequestHandler {
           { text: 'Status', url: '/' },
           { text: 'Metrics', url: '/metrics' },
         ],
-        // People come here for a chunk that failed.
-        jobDetails: { defaultTab: 'Error' },
         favIcon: { default: '/assets/icon.svg', alternative: '/assets/icon.svg' },
       },
     },
   });
   const board = serverAdapter.getRouter();
   board.disable('x-powered-by');
-  return board;
+  return [serverAdapter.remembersPerson(), board, serverAdapter.closesTheRest()];
 }
+
+const linkOf = ({ data }: { readonly data: unknown }) => pageOfJob(data);
 
 function adapterOf(queues: Context['queues'], name: QueueName): BullMQAdapter {
   const options = {
     description: DESCRIPTIONS[name],
     // Known to the adapter, not yet to its types: the page then offers no retry of what has succeeded.
     allowCompletedRetries: false,
+    ...(name === 'notifications' ? {} : { externalJobUrl: linkOf }),
   };
   const adapter = new BullMQAdapter(queues[name], options);
   if (adapter.getName() !== QUEUES[name]) throw new Error(`the board misnames queue ${name}`);
   adapter.setFormatter('name', (job) => jobTitle(job, Date.now()));
+  if (name === 'repairs') adapter.setFormatter('data', shownData);
   return adapter;
 }

@@ -7,6 +7,7 @@ import {
   connect,
   DutyStore,
   GapMapStore,
+  KitStore,
   PaceStore,
   PREFIX,
   QUEUE_NAMES,
@@ -42,6 +43,7 @@ export interface Context {
   readonly checkHistory: CheckHistoryStore;
   /** What the status page shows; for a second the same for all open pages. */
   readonly overview: Shared<Overview>;
+  readonly kits: KitStore;
   readonly queues: Readonly<Record<QueueName, Queue>>;
   readonly forecasts: Forecasts;
 }
@@ -67,7 +69,18 @@ export function openContext(config: Config, log: Logger, forecasts: Forecasts): 
   const certificates = new CertificateStore(redis);
   const gapMaps = new GapMapStore(redis);
   const checkHistory = new CheckHistoryStore(redis);
-  const stores = { store, totals, paces, dutyStore, audit, certificates, gapMaps, checkHistory };
+  const kits = new KitStore(redis);
+  const stores = {
+    store,
+    totals,
+    paces,
+    dutyStore,
+    audit,
+    kits,
+    certificates,
+    gapMaps,
+    checkHistory,
+  };
   const overview = new Shared(SHARED_MS, () => loadOverview(parts, Date.now()));
   const parts = { config, queues, ...stores };
   return { ...parts, log, redis, overview, forecasts };

@@ -49,10 +49,10 @@ function backfillDetail(data: unknown): string | undefined {
   return order && `${order.action} ${order.id}`;
 }
 
-/** `dr → primary · 13:00–14:00 · 200 series`; times are UTC, with the day unless it is today. */
+/** `dr → primary · bigip-07 · 13:00–14:00`, or `200 series`; times are UTC, with the day unless it is today. */
 export function chunkTitle({ direction, chunk }: ChunkOrder, nowMs: number): string {
-  const series = `${chunk.series} series`;
-  return [formatDirection(direction), spanText(chunk.window, nowMs), series].join(' · ');
+  const about = chunk.about ?? `${chunk.series} series`;
+  return [formatDirection(direction), about, spanText(chunk.window, nowMs)].join(' · ');
 }
 
 const named = (name: string, detail: string | undefined): string =>

@@ -10,6 +10,7 @@ import { parity } from './handlers/parity.ts';
 import { pauseRepairs, resumeRepairs } from './handlers/pause-repairs.ts';
 import { pinDirection, unpinDirection } from './handlers/pin-direction.ts';
 import { startReconcile, stopReconcile } from './handlers/reconcile.ts';
+import { showRepairKit } from './handlers/repair-kit.ts';
 import { listRuns, showRun } from './handlers/runs.ts';
 import { startCheck } from './handlers/start-check.ts';
 import { showStatus } from './handlers/status.ts';
@@ -53,6 +54,12 @@ export const guardedRoutes = (context: Context): Route[] => [
   { method: 'get', path: '/api/checks', needsRedis: true, handle: listChecks(context) },
   { method: 'get', path: '/api/runs', needsRedis: true, handle: listRuns(context) },
   { method: 'get', path: '/api/runs/:id', needsRedis: true, handle: showRun(context) },
+  {
+    method: 'get',
+    path: '/api/jobs/:id/repair-kit',
+    needsRedis: true,
+    handle: showRepairKit(context),
+  },
   { method: 'post', path: '/api/checks', needsRedis: true, handle: startCheck(context) },
   { method: 'get', path: '/api/backfills', needsRedis: true, handle: listBackfills(context) },
   { method: 'post', path: '/api/backfills', needsRedis: true, handle: startBackfill(context) },

@@ -2,18 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { connect, openQueue } from '@vm-sync/queue';
-import { until } from '@vm-sync/testkit';
+import { connect } from '@vm-sync/queue';
 import { launchBrowser } from '@vm-sync/testkit/browser';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type Browser, keepShot, LOOKS, type Look, openPage, type Page } from './look.ts';
 import { gapsStatus, readyStatus, startBench } from './setup.ts';
-import { fillWithWork, STATES } from './states.ts';
+import { STATES } from './states.ts';
 
 /** Generous, for a machine that does other things: at rest it takes less than two seconds. */
 const DEADLINE_MS = 15_000;
-
-type Browser = Awaited<ReturnType<typeof launchBrowser>>;
 
 let browser: Browser;
 beforeAll(async () => {
@@ -21,43 +18,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => browser.close());
 
-interface Look {
-  readonly scheme: 'light' | 'dark';
-  readonly width: number;
-}
-
-const LOOKS: Look[] = [
-  { scheme: 'light', width: 1400 },
-  { scheme: 'dark', width: 1400 },
-  { scheme: 'light', width: 400 },
-  { scheme: 'dark', width: 400 },
-];
-
-/** Opens a page and gathers what it complains of. The board asks for a font of Google's, which the policy refuses. */
-async function openPage(url: string, { scheme, width }: Look) {
-  const page = await browser.newPage({ colorScheme: scheme, viewport: { width, height: 900 } });
-  onTestFinished(() => page.close());
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => {
-    const expected = message.text().includes('fonts.googleapis.com');
-    if (message.type() === 'error' && !expected) complaints.push(message.text());
-  });
-  const hosts = new Set<string>();
-  page.on('request', (request) => hosts.add(new URL(request.url()).host));
-  await page.goto(url);
-  return { page, complaints, hosts };
-}
-
-type Page = Awaited<ReturnType<typeof openPage>>['page'];
 type Locator = ReturnType<Page['locator']>;
-
-/** With SHOTS=<folder> the pages can be looked at. */
-async function keepShot(page: Page, name: string, { scheme, width }: Look): Promise<void> {
-  const folder = process.env['SHOTS'];
-  if (folder === undefined) return;
-  await page.screenshot({ path: join(folder, `${name}-${scheme}-${width}.png`), fullPage: true });
-}
 
 const isTooWide = (page: Page): Promise<boolean> =>
   page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
@@ -81,7 +42,7 @@ describe.each(Object.keys(STATES))('the status page, %s', (state) => {
     const bench = await startBench();
     await STATES[state]?.(bench);
     const { url } = bench.dashboard;
-    const { page, complaints, hosts } = await openPage(url, LOOKS[0] as Look);
+    const { page, complaints, hosts } = await openPage(browser, url, LOOKS[0] as Look);
     for (const look of LOOKS) {
       await page.emulateMedia({ colorScheme: look.scheme });
       await page.setViewportSize({ width: look.width, height: 900 });
@@ -106,7 +67,7 @@ describe.each(Object.keys(STATES))('the status page, %s', (state) => {
 test('the status page renews itself, and says when it cannot', async () => {
   const bench = await startBench();
   await bench.store.saveStatus(readyStatus());
-  const { page } = await openPage(bench.dashboard.url, { scheme: 'light', width: 800 });
+  const { page } = await openPage(browser, bench.dashboard.url, { scheme: 'light', width: 800 });
   expect(await page.title()).toContain('READY · vm-sync');
   await bench.store.saveStatus(gapsStatus(['a new gap']));
   await page.getByText('a new gap').waitFor({ timeout: 15_000 });
@@ -127,7 +88,10 @@ const topOf = (link: Locator): Promise<number> =>
 test('an event comes onto the page by itself; focus, scroll, marked text and opened details stay', async () => {
   const bench = await startBench();
   await STATES['repairing']?.(bench);
-  const { page, complaints } = await openPage(bench.dashboard.url, { scheme: 'light', width: 800 });
+  const { page, complaints } = await openPage(browser, bench.dashboard.url, {
+    scheme: 'light',
+    width: 800,
+  });
   await page.getByText('The map as a table').click();
   const retry = page.getByRole('link', { name: 'retry them on the board' });
   await retry.focus();
@@ -180,27 +144,3 @@ test('a hundred open pages cost as much as one', async () => {
   expect((await asked()) - second).toBeLessThan(10 * (second - first));
   expect(new Set(pages.map(({ headers }) => headers.get('etag'))).size).toBe(1);
 });
-
-test('the board loads without a complaint and retries failed chunks by its button', async () => {
-  const bench = await startBench();
-  await fillWithWork(bench);
-  const { url } = bench.dashboard;
-  for (const look of LOOKS) {
-    const { page, complaints } = await openPage(`${url}/queues`, look);
-    await page.getByText('No workers').first().waitFor();
-    await keepShot(page, 'board', look);
-    await page.goto(`${url}/queues/queue/repairs?status=failed`);
-    await page.getByText('200 series').first().waitFor();
-    await keepShot(page, 'board-failed', look);
-    await page.goto(`${url}/queues/queue/repairs/bad`);
-    await page.getByText('free disk').first().waitFor();
-    await keepShot(page, 'board-job', look);
-    expect(complaints).toEqual([]);
-  }
-  const { page } = await openPage(`${url}/queues/queue/repairs?status=failed`, LOOKS[0] as Look);
-  await page.getByText('Retry all').first().click();
-  await page.getByRole('button', { name: 'Confirm' }).click();
-  const repairs = openQueue('repairs', { url: bench.redis.url });
-  onTestFinished(() => repairs.close());
-  await until('the retried chunk', async () => (await repairs.getFailedCount()) === 0);
-}, 120_000);

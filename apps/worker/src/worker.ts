@@ -3,11 +3,13 @@ import {
   errorKind,
   errorText,
   formatDirection,
+  formatFinding,
   formatWindow,
   judgePin,
   judgeRemembered,
   judgeTestimony,
   type OrderJudgement,
+  type RepairKit,
   VmSyncError,
 } from '@vm-sync/core';
 import {
@@ -15,13 +17,21 @@ import {
   type ChunkResult,
   connect,
   DutyStore,
+  KitStore,
   PaceStore,
   PREFIX,
   QUEUES,
   Store,
   Totals,
 } from '@vm-sync/queue';
-import { type Config, hearWitnesses, type Logger, watchRedis } from '@vm-sync/runtime';
+import {
+  type Config,
+  hearWitnesses,
+  type Logger,
+  secretsOf,
+  watchRedis,
+  withoutSecrets,
+} from '@vm-sync/runtime';
 import { repairChunk, ShortError } from '@vm-sync/steps';
 import { type Databases, openDatabases, transferBetween } from '@vm-sync/victoria-metrics';
 import {
@@ -35,6 +45,7 @@ import {
 import { Diary } from './diary.ts';
 import { DUTY_REST_MS, DutyWatch } from './duty-watch.ts';
 import { LockWatch } from './lock-watch.ts';
+import { isLastTry, leaveRepairKit } from './repair-kit.ts';
 import { Throttle } from './throttle.ts';
 
 export interface Running {
@@ -51,6 +62,9 @@ interface WorkerContext {
   readonly throttle: Throttle;
   readonly duty: DutyWatch;
   readonly locks: LockWatch;
+  readonly kits: KitStore;
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string;
 }
 
 /** A killed worker's chunk is taken up by another within this time and the stalled interval. */
@@ -88,17 +102,11 @@ export async function startWorker(config: Config, log: Logger): Promise<Running>
   const duty = new DutyWatch(new DutyStore(connection), log);
   await duty.look();
   const totals = new Totals(connection);
-  const context: WorkerContext = {
-    config,
-    log,
-    databases,
-    store,
-    totals,
-    paces,
-    throttle,
-    duty,
-    locks,
-  };
+  const kits = new KitStore(connection);
+  const secrets = secretsOf(config);
+  const clean = (text: string) => withoutSecrets(text, secrets);
+  const shared = { config, log, databases, store, totals, paces };
+  const context: WorkerContext = { ...shared, throttle, duty, locks, kits, clean };
   const worker = new Worker(
     QUEUES.repairs,
     // Three named arguments: only then does BullMQ make the signal.
@@ -140,7 +148,7 @@ async function work(
   const parsed = ChunkOrder.safeParse(job.data);
   if (!parsed.success) {
     throw new UnrecoverableError(
-      `job ${job.id} is not a chunk that can be read; remove it, the next check plans what is missing`,
+      `job ${job.id} is not a chunk that can be read; leave it, the next check plans what is missing`,
     );
   }
   const order = parsed.data;
@@ -158,11 +166,11 @@ async function work(
     await context.duty.look();
     if (!context.duty.held) return await waitQuietly(job, token, DUTY_REST_MS, context);
   }
-  const diary = new Diary(job, order, context.log);
+  const diary = new Diary(job, order, context.log, context.clean);
   const startedMs = Date.now();
   try {
     const done = await repairChunk(order.chunk, chunkContext(job, order, diary, signal, context));
-    await diary.end(`done: ${done.outcome}, ${done.samples} samples, ${done.bytes} bytes`);
+    await diary.done(`done: ${done.outcome}, ${done.samples} samples, ${done.bytes} bytes`);
     const result = { ...done, tookMs: Date.now() - startedMs };
     await count(job, order, result, context);
     return result;
@@ -186,7 +194,7 @@ async function work(
       await job.moveToWait(token);
       throw new WaitingError();
     }
-    return await failed(job, token, order, error, diary, context);
+    return await failed(job, token, order, error, diary, signal, context);
   } finally {
     context.locks.forget(job.id ?? '');
   }
@@ -208,12 +216,13 @@ async function count(
   job: Job,
   { runId, chunk }: ChunkOrder,
   result: ChunkResult,
-  { store, totals, log }: WorkerContext,
+  { store, totals, kits, log }: WorkerContext,
 ): Promise<void> {
   try {
     const { samples, bytes } = result;
     const finished = { atMs: Date.now(), planned: chunk.samples, samples, bytes };
     if (await store.countChunk(runId, job.id ?? '', finished)) await totals.addChunk(result);
+    if (job.attemptsStarted > 1) await kits.drop(job.id ?? '');
   } catch (error) {
     log.warn({ runId, jobId: job.id, err: error }, 'a chunk that is done was not counted');
   }
@@ -242,12 +251,12 @@ function chunkContext(
     assertOrderHolds: () => assertOrderHolds(order, context),
     say: (text) => diary.say(text),
     timeouts: diary.timeouts(),
-    onBytes: async (bytes) => {
+    onBytes: async (bytes, samples) => {
       await throttle.take(bytes, signal);
       signal.throwIfAborted();
       locks.assertHeld(job.id ?? '');
       duty.assertHeld();
-      diary.moved(bytes);
+      diary.moved(bytes, samples);
     },
     wait: (ms) => wait(ms, undefined, { signal }),
     signal,
@@ -308,7 +317,7 @@ function assertGood(order: ChunkOrder, judged: OrderJudgement): void {
 }
 
 const expiredText = ({ direction }: ChunkOrder, why: string): string =>
-  `the order ${formatDirection(direction)} no longer holds: ${why}; nothing was written; remove this job, the next check plans what is missing`;
+  `the order ${formatDirection(direction)} no longer holds: ${why}; nothing was written; leave this job, the next check plans what is missing`;
 
 async function failed(
   job: Job,
@@ -316,9 +325,11 @@ async function failed(
   order: ChunkOrder,
   error: unknown,
   diary: Diary,
-  { paces }: WorkerContext,
+  signal: AbortSignal,
+  context: WorkerContext,
 ): Promise<never> {
-  const text = sentence(order, error);
+  const { paces, clean } = context;
+  const text = clean(sentence(order, error));
   const kind = errorKind(error);
   if (error instanceof VmSyncError && kind === 'busy') {
     // Being asked for patience is no failed try, however often.
@@ -330,11 +341,25 @@ async function failed(
   await diary.end(`failed: ${text}`, 'warn');
   if (error instanceof VmSyncError && error.timedOut) await diary.countTimeout();
   await diary.markTurned(error instanceof TurnedError);
-  if (kind === 'final') {
-    if (error instanceof ShortError) await diary.markShort();
-    throw new UnrecoverableError(text);
-  }
-  throw new Error(text);
+  // Whoever lost the job to another worker leaves it alone.
+  const isLost = signal.aborted && signal.reason !== 'shutdown';
+  const isForGood = !isLost && (kind === 'final' || isLastTry(job));
+  const kit = isForGood ? await leaveRepairKit(job, order, error, diary, context) : undefined;
+  if (error instanceof ShortError && kind === 'final') await diary.markShort();
+  await diary.written();
+  throw failure(text, kind === 'final', kit);
+}
+
+/** The board shows an error's stack: the lines of this program there would help nobody who looks at it. */
+function failure(text: string, isFinal: boolean, kit: RepairKit | undefined): Error {
+  const error = isFinal ? new UnrecoverableError(text) : new Error(text);
+  error.stack = [
+    text,
+    ...(kit
+      ? ['', ...formatFinding(kit), "commands to look at it by hand: in this job's log"]
+      : []),
+  ].join('\n');
+  return error;
 }
 
 /** What happened, where, for which window, and what to do, on one line: the board shows it first. */

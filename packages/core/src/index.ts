@@ -1,11 +1,13 @@
 /** The public surface, in the order of the data's way. */
 
+export * from './about.ts';
 export * from './backfill.ts';
 export * from './backfill-wish.ts';
 export * from './beyond.ts';
 export * from './canonical-json.ts';
 export * from './certificate.ts';
 export * from './certificate-record.ts';
+export * from './chunk-progress.ts';
 export * from './clock.ts';
 export * from './compare.ts';
 export * from './conflict.ts';
@@ -36,6 +38,7 @@ export * from './plan.ts';
 export * from './progress.ts';
 export * from './rates.ts';
 export * from './reconcile.ts';
+export * from './repair-kit.ts';
 export * from './report.ts';
 export * from './selector.ts';
 export * from './site.ts';

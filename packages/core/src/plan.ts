@@ -1,3 +1,4 @@
+import { aboutSeries } from './about.ts';
 import { type Gap, joinGaps } from './compare.ts';
 import { halvingMatcher } from './halve-values.ts';
 import { formatSelector, meets, type Selector, selectorOf, seriesKey } from './selector.ts';
@@ -13,6 +14,8 @@ export interface Chunk {
   readonly samples: number;
   /** True when the destination had nothing and `samples` is exactly what the source was counted to have. */
   readonly counted?: true | undefined;
+  /** What these series have in common, for people: a device, or a metric; absent where they share neither. */
+  readonly about?: string | undefined;
 }
 
 /** What a comparison of one selector in one window showed. */
@@ -203,6 +206,7 @@ class Planner {
   ): Chunk[] {
     const most = this.#most(empty);
     const samples = missingOf(gaps);
+    const about = aboutSeries(gaps.map(({ labels }) => labels));
     const ends = bucketEndsMs(window, this.#stepMs);
     const pieces = Math.min(ends.length, Math.ceil(size / most)) || 1;
     const chunks: Chunk[] = [];
@@ -217,6 +221,7 @@ class Planner {
         series: new Set(gaps.map(({ labels }) => labels)).size,
         samples: Math.ceil(samples * share),
         ...(pieces === 1 && empty ? { counted: true as const } : {}),
+        ...(about === undefined ? {} : { about }),
       });
       fromMs = part.toMs;
     }

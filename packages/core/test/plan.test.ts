@@ -188,6 +188,16 @@ describe('a plan', () => {
     expect(chunks[0]?.selectors).toHaveLength(7);
   });
 
+  test('says what the series of a chunk have in common, and nothing where they share nothing', () => {
+    const [one] = thousand;
+    const device = thousand.slice(0, 14).map((labels) => ({ ...labels, device: 'bigip-07' }));
+    const about = (labels: Labels[]) =>
+      planGaps(outage(labels), stepMs, PLAN_LIMITS).map((chunk) => chunk.about);
+    expect(about(device)).toEqual(['bigip-07']);
+    expect(about(one ? [one] : [])).toEqual(['m0']);
+    expect(about(thousand)).toEqual([undefined]);
+  });
+
   test('never holds more chunks than a run may have; the newest come first', () => {
     const bounds = { ...PLAN_LIMITS, samplesPerCopy: 40, chunksPerRun: 5 };
     const chunks = planGaps(outage(thousand.slice(0, 3)), stepMs, bounds);

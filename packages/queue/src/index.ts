@@ -5,6 +5,7 @@ export { CheckHistoryStore, PastCheck } from './check-history-store.ts';
 export * from './connection.ts';
 export { DutyStore } from './duty-store.ts';
 export { GapMapStore } from './gap-map-store.ts';
+export { KitStore } from './kit-store.ts';
 export { PaceStore } from './pace-store.ts';
 export * from './pins.ts';
 export * from './progress.ts';

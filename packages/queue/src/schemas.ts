@@ -1,4 +1,5 @@
 import {
+  ABOUT_MOST,
   type ActiveSite,
   type Attempt,
   type Backfill,
@@ -21,6 +22,7 @@ import {
   type Pin,
   REWRITING_FLAGS,
   type Reconcile,
+  type RepairKit,
   type Surplus,
   type SyncState,
   type TwinFinding,
@@ -314,6 +316,12 @@ const chunk: z.ZodType<Chunk> = z.object({
   series: z.number().int().min(0),
   samples: z.number().min(0),
   counted: z.literal(true).optional(),
+  // For people only: a name that cannot be shown must not keep a chunk from being repaired.
+  about: z
+    .string()
+    .max(2 * ABOUT_MOST)
+    .optional()
+    .catch(undefined),
 });
 
 /** What a `repair-chunk` job carries: its order, to be checked again when it executes. */
@@ -422,6 +430,23 @@ export const AuditLine = z.object({
   result: z.string(),
 });
 export type AuditLine = z.infer<typeof AuditLine>;
+
+const kitCount = z.union([
+  z.object({ samples: z.number(), why: z.null() }),
+  z.object({ samples: z.null(), why: z.string() }),
+]);
+
+/** What a person needs to mend a chunk that failed for good. */
+export const RepairKitSchema: z.ZodType<RepairKit> = z.object({
+  failedMs: ms,
+  direction,
+  cause: z.string(),
+  advice: z.string(),
+  flags: z.array(z.object({ site, name: z.string() })),
+  counts: z.object({ source: kitCount, destination: kitCount }),
+  commands: z.array(z.object({ what: z.string(), line: z.string() })),
+  notes: z.array(z.string()),
+});
 
 const siteView = z.discriminatedUnion('healthy', [
   z.object({

@@ -401,18 +401,33 @@ export function secretsOf(config: Config): string[] {
   const urls = [config.redisUrl, ...vms.flatMap((one) => [one.url, one.readUrl, one.writeUrl])];
   return [
     ...urls.flatMap((url) => passwordIn(url ?? '')),
-    ...vms.flatMap((one) => [one.password, one.bearerToken, one.key]),
+    ...vms.flatMap((one) => [one.password, one.bearerToken, one.key, ...basicLogins(one)]),
     ...dashboardSecrets(config.dashboard),
     ...config.notify.flatMap(({ url, secret }) => [url, secret]),
   ].filter((secret) => secret !== undefined && secret !== '') as string[];
 }
 
+/** Logins as they are sent: a server or a proxy may repeat the header that it refuses. */
+function basicLogins({ url, readUrl, writeUrl, username, password }: VmConfig): string[] {
+  return [url, readUrl, writeUrl].flatMap((text) => {
+    if (text === undefined || !URL.canParse(text)) return [];
+    const own = new URL(text);
+    const name = username ?? decoded(own.username);
+    const secret = password ?? decoded(own.password);
+    return secret === '' ? [] : [Buffer.from(`${name}:${secret}`).toString('base64')];
+  });
+}
+
 /** The password of a URL, as it stands there and decoded; by hand, because lists of hosts are no URLs. */
 function passwordIn(url: string): string[] {
   const password = /^[a-z][a-z+.-]*:\/\/[^:@/]*:([^@/]*)@/i.exec(url)?.[1] ?? '';
+  return [password, decoded(password)];
+}
+
+function decoded(text: string): string {
   try {
-    return [password, decodeURIComponent(password)];
+    return decodeURIComponent(text);
   } catch {
-    return [password];
+    return text;
   }
 }

@@ -435,6 +435,7 @@ describe('secrets', () => {
       'https://hooks.slack.com/hook',
       'https://events.example/hook',
       'signing',
+      Buffer.from('u:vmpw').toString('base64'),
     ]) {
       expect(secrets).toContain(one);
     }

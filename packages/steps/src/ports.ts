@@ -129,8 +129,11 @@ export interface Transfer {
 }
 
 interface OnBytes {
-  /** Asked before every part is sent, and waited for: it may slow the copy down, or stop it by throwing. */
-  readonly onBytes?: ((bytes: number) => Promise<void> | void) | undefined;
+  /**
+   * Asked before every part is sent, and waited for: it may slow the copy down, or stop it by throwing. The samples of
+   * native blocks are not known.
+   */
+  readonly onBytes?: ((bytes: number, samples?: number) => Promise<void> | void) | undefined;
 }
 
 /** Both sites in their roles. */

@@ -28,7 +28,7 @@ export interface ChunkContext {
   /** How often the chunk was too slow at once: it is halved as often. */
   readonly timeouts: number;
   /** Asked before every part is sent, and waited for; throwing stops the copy. */
-  readonly onBytes: (bytes: number) => Promise<void>;
+  readonly onBytes: (bytes: number, samples?: number) => Promise<void>;
   readonly wait: (ms: number) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -232,6 +232,7 @@ const cutExport = (site: Pair['source'], chunk: Chunk): VmSyncError =>
   new VmSyncError(
     'retryable',
     `VM export error: ${site.site} (${site.url}) exported fewer samples than it counts in ${formatWindow(chunk.window)}: the export was cut off; tried again`,
+    { site: site.site },
   );
 
 /** How many samples the destination lacks, and holds, by counts per series: enough where it had none before. */
@@ -293,7 +294,8 @@ async function verify(
     context.say(`read back: ${left} samples are not there yet`);
   }
   const kind = context.attempt >= SHORT_TRIES ? 'final' : 'retryable';
-  throw new ShortError(kind, await shortText(chunk, left, rejectedBefore, context));
+  const { site } = context.pair.destination;
+  throw new ShortError(kind, await shortText(chunk, left, rejectedBefore, context), { site });
 }
 
 async function shortText(

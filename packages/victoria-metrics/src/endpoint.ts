@@ -146,6 +146,7 @@ export class Endpoint {
     return new VmSyncError(
       'retryable',
       `VM ${act} error: ${this.site} (${this.#bases[base].url}) answered ${what}; check that the URL leads to a VictoriaMetrics`,
+      { site: this.site },
     );
   }
 
@@ -181,7 +182,8 @@ function bodyOf(body: Call['body']): Uint8Array | Readable | null {
   return Readable.from(body, { objectMode: false });
 }
 
-const shown = (url: URL): string => `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+/** Without login and query, safe to show. */
+export const shown = (url: URL): string => `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 
 function authorization(options: EndpointOptions, url: URL): string | undefined {
   if (options.bearerToken !== undefined) return `Bearer ${options.bearerToken}`;

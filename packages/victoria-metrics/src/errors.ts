@@ -91,8 +91,12 @@ function firstLine(answer: Answer): string {
   const { body, contentType } = answer;
   if (contentType.includes('html') || /^\s*</.test(body)) return ' with a web page';
   const line = shortened(errorOf(answer)).trim().split('\n', 1)[0];
-  return line ? `: ${line.slice(0, 500)}` : '';
+  return line ? `: ${bothEnds(line)}` : '';
 }
+
+/** A server repeats the query first, and says last what is wrong with it. */
+const bothEnds = (line: string): string =>
+  line.length <= 500 ? line : `${line.slice(0, 150)} … ${line.slice(-345)}`;
 
 function errorOf({ body }: Answer): string {
   let text = body;
@@ -156,24 +160,33 @@ export function judgeTransport(error: unknown, where: Where): VmSyncError {
   const codes = codesOf(error);
   const prefix = `VM ${where.act} error: ${where.site} (${where.url})`;
   if ((error as Error)?.name === 'AbortError' || codes.includes('UND_ERR_ABORTED')) {
-    return new VmSyncError('retryable', `${prefix}: stopped before it was done`, { cause: error });
+    return new VmSyncError('retryable', `${prefix}: stopped before it was done`, {
+      cause: error,
+      site: where.site,
+    });
   }
   if (codes.some((code) => TLS_CODES.test(code))) {
     return new VmSyncError(
       'final',
       `${prefix} shows a certificate that does not verify (${codes.find((code) => TLS_CODES.test(code))}): set …_VM_CA_FILE to the authority's certificate, and use the name in the certificate`,
-      { cause: error },
+      { cause: error, site: where.site },
     );
   }
   const wrong = codes
     .map((code) => TLS_FAULTS.find(([pattern]) => pattern.test(code)))
     .find(Boolean);
-  if (wrong) return new VmSyncError('final', `${prefix} ${wrong[1]}`, { cause: error });
+  if (wrong) {
+    return new VmSyncError('final', `${prefix} ${wrong[1]}`, { cause: error, site: where.site });
+  }
   const known = codes.find((code) => code in PLAIN);
   const plain = known ? PLAIN[known] : `failed: ${errorText(error)}`;
   const what = plain === BROKEN && where.url.startsWith('https:') ? BROKEN_TLS : plain;
   const timedOut = known !== undefined && TIMEOUTS.includes(known);
-  return new VmSyncError('retryable', `${prefix} ${what}`, { cause: error, timedOut });
+  return new VmSyncError('retryable', `${prefix} ${what}`, {
+    cause: error,
+    timedOut,
+    site: where.site,
+  });
 }
 
 function codesOf(error: unknown): string[] {

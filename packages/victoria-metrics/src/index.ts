@@ -1,3 +1,4 @@
+export { type CurlSide, curlLines } from './curl.ts';
 export { VictoriaMetrics } from './database.ts';
 export type { EndpointOptions } from './endpoint.ts';
 export { nativeIsShared } from './native.ts';

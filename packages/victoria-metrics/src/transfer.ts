@@ -12,8 +12,11 @@ export interface Moved {
 }
 
 export interface CopyRequest extends SelectionRequest {
-  /** Asked before every part is sent, and waited for: it may slow the copy down, or stop it by throwing. */
-  readonly onBytes?: ((bytes: number) => Promise<void> | void) | undefined;
+  /**
+   * Asked before every part is sent, and waited for: it may slow the copy down, or stop it by throwing. The samples of
+   * native blocks are not known.
+   */
+  readonly onBytes?: ((bytes: number, samples?: number) => Promise<void> | void) | undefined;
 }
 
 /** Bytes per write of the import's body: many small lines would cost a system call each. */
@@ -139,6 +142,12 @@ async function pipedLines(
   choose: (line: ExportLine) => Chosen,
 ): Promise<Moved> {
   let samples = 0;
+  let told = 0;
+  const tell = (bytes: number) => {
+    const more = samples - told;
+    told = samples;
+    return request.onBytes?.(bytes, more);
+  };
   const moved = await piped(
     destination,
     '/api/v1/import',
@@ -152,13 +161,13 @@ async function pipedLines(
         batch.push(...parts);
         for (const part of parts) bytes += part.length;
         if (bytes < BATCH_BYTES) continue;
-        await request.onBytes?.(bytes);
+        await tell(bytes);
         yield joinedBytes(batch, bytes);
         batch = [];
         bytes = 0;
       }
       if (bytes === 0) return;
-      await request.onBytes?.(bytes);
+      await tell(bytes);
       yield joinedBytes(batch, bytes);
     },
   );

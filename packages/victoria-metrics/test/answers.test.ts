@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import type { VmSyncError } from '@vm-sync/core';
+import { makeRepairKit, type VmSyncError } from '@vm-sync/core';
 import {
   type Fault,
   freePort,
@@ -334,16 +334,16 @@ describe.each(vmVersions)('the limits of a real server, %s', (version) => {
   const selector = '{__name__=~"http_unauthorized_total|one",authKey!="auth token"}';
 
   test.each([
-    ['series of a query', ['-search.maxUniqueTimeseries=10']],
-    ['samples of a query', ['-search.maxSamplesPerQuery=1000']],
-    ['samples of a series', ['-search.maxSamplesPerSeries=100']],
-  ])('%s: to be asked in parts', async (_, flags) => {
-    const database = client((await start(flags)).url);
+    ['series of a query', '-search.maxUniqueTimeseries', 10],
+    ['samples of a query', '-search.maxSamplesPerQuery', 1000],
+    ['samples of a series', '-search.maxSamplesPerSeries', 100],
+  ])('%s: to be asked in parts, or raised', async (_, flag, most) => {
+    const database = client((await start([`${flag}=${most}`])).url);
     // The server repeats the query in full before it names the limit.
     const selector = `{__name__=~"http_unauthorized_total|one|${'\\"'.repeat(2_000)}",authKey!="auth token"}`;
-    expect(await errorOf(collect(database.tally({ ...tallyRequest, selector })))).toMatchObject({
-      kind: 'too-big',
-    });
+    const error = await errorOf(collect(database.tally({ ...tallyRequest, selector })));
+    expect(error.kind).toBe('too-big');
+    expect(flagsToRaise(error)).toEqual([flag]);
     expect(
       await errorOf(collect(database.prints({ ...tallyRequest, selector, slotMs: minute }))),
     ).toMatchObject({
@@ -355,6 +355,7 @@ describe.each(vmVersions)('the limits of a real server, %s', (version) => {
     const database = client((await start(['-search.maxExportSeries=10'])).url);
     const error = await errorOf(database.timestamps({ selectors: [selector], window }));
     expect(error.kind).toBe('too-big');
+    expect(flagsToRaise(error)).toEqual(['-search.maxExportSeries']);
   });
 
   test('points and text of a query: to be asked in parts', async () => {
@@ -367,6 +368,7 @@ describe.each(vmVersions)('the limits of a real server, %s', (version) => {
     const error = await errorOf(collect(database.tally({ ...tallyRequest, selector: wordy })));
     expect(error.kind).toBe('too-big');
     expect(error.message).toContain('too long query');
+    expect(flagsToRaise(error)).toEqual(['-search.maxQueryLen']);
   });
 
   test('too many requests at once: to be asked later, not in parts', async () => {
@@ -381,6 +383,7 @@ describe.each(vmVersions)('the limits of a real server, %s', (version) => {
     expect(errors.length).toBeGreaterThan(0);
     expect(errors.map(({ kind }: VmSyncError) => kind)).toEqual(errors.map(() => 'busy'));
     if (version === 'newest') expect(errors[0].retryAfterMs).toBe(10_000);
+    expect(flagsToRaise(errors[0])).toEqual(['-search.maxConcurrentRequests']);
   });
 
   test('a selector that cannot be read is final, whatever words it contains', async () => {
@@ -393,9 +396,26 @@ describe.each(vmVersions)('the limits of a real server, %s', (version) => {
       const error = await errorOf(call());
       expect(error.kind).toBe('final');
       expect(error.message).toContain('the request was refused');
+      expect(flagsToRaise(error)).toEqual([]);
     }
   });
 });
+
+/** What a repair kit names for this error. */
+function flagsToRaise({ message, site }: VmSyncError): string[] {
+  const kit = makeRepairKit(
+    { text: message, site },
+    {
+      failedMs: 0,
+      direction: { source: 'primary', destination: 'dr' },
+      counts: { source: { samples: 1, why: null }, destination: { samples: 0, why: null } },
+      commands: [],
+      notes: [],
+      places: { primary: 'LOCAL', dr: 'REMOTE' },
+    },
+  );
+  return kit.flags.map(({ name }) => name);
+}
 
 /** A server that speaks no HTTP by itself; ended, with its connections, at the end of the test. */
 async function listenRaw(onSocket: (socket: Socket) => void): Promise<string> {

@@ -105,17 +105,20 @@ describe('copies', () => {
       const [source, vm] = [sourceOf(from), await emptyServer(to)];
       const expected = await wanted(source);
       let heard = 0;
+      let heardSamples = 0;
       const moved = await copyLines(client(source.url).endpoint, client(vm.url).endpoint, {
         selectors: [everything],
         window,
-        onBytes: (bytes) => {
+        onBytes: (bytes, samples = 0) => {
           heard += bytes;
+          heardSamples += samples;
         },
       });
       await vm.flush();
       const stored = await vm.export();
       expect(diffRaw(expected, stored, { valueTolerance: 1e-9 })).toEqual(noDifference);
       expect(moved.samples).toBe(total(expected));
+      expect(heardSamples).toBe(moved.samples);
       expect(moved.bytes).toBe(heard);
       expect(moved.bytes).toBeGreaterThan(0);
     });
