@@ -1,4 +1,4 @@
-import { connect, DutyStore, openQueue, PaceStore, Store } from '@vm-sync/queue';
+import { AuditStore, connect, DutyStore, openQueue, PaceStore, Store } from '@vm-sync/queue';
 import type { Config } from '@vm-sync/runtime';
 import type { Queue } from 'bullmq';
 
@@ -9,6 +9,7 @@ export async function withRedis<T>(
     store: Store;
     paces: PaceStore;
     dutyStore: DutyStore;
+    audit: AuditStore;
     checks: Queue;
     repairs: Queue;
   }) => Promise<T>,
@@ -25,11 +26,12 @@ export async function withRedis<T>(
     const store = new Store(connection, () => {});
     const paces = new PaceStore(connection);
     const dutyStore = new DutyStore(connection);
+    const audit = new AuditStore(connection);
     const checks = openQueue('checks', connection);
     const repairs = openQueue('repairs', connection);
     queues.push(checks, repairs);
     for (const queue of queues) queue.on('error', () => {});
-    return await act({ store, paces, dutyStore, checks, repairs });
+    return await act({ store, paces, dutyStore, audit, checks, repairs });
   } finally {
     await Promise.allSettled(queues.map((queue) => queue.close()));
     connection.disconnect();

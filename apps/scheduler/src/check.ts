@@ -13,7 +13,7 @@ import {
   type SyncState,
   setAsideStuck,
 } from '@vm-sync/core';
-import { CHECK_OPTIONS, type CheckOrder, type Status } from '@vm-sync/queue';
+import { CHECK_OPTIONS, type CheckOrder, type RunCause, type Status } from '@vm-sync/queue';
 import { type CheckResult, checkGaps, type Plan } from '@vm-sync/steps';
 import type { Job } from 'bullmq';
 import { AFTER_WIPE_MS, withLostRepairs } from './after-wipe.ts';
@@ -44,7 +44,7 @@ export async function runCheck(
     if (await memory.wasWipedSince()) calledOff.abort(new WipedError());
     calledOff.signal.throwIfAborted();
   };
-  const beginning = new Beginning(context, job, active, assertNotWiped);
+  const beginning = new Beginning(context, job, order, active, assertNotWiped);
   let identified = false;
   const result = await checkGaps(
     {
@@ -94,7 +94,7 @@ export async function runCheck(
   await memory.save(state);
   await store.saveStatus(statusOf(context, result.report, state));
   const confirmMs = confirmInMs(state, Date.now(), config.checkIntervalMs);
-  if (confirmMs !== undefined) await requestCheck(context, 'direction', confirmMs);
+  if (confirmMs !== undefined) await requestCheck(context, 'direction', { delayMs: confirmMs });
   const text = describe(result.report, order.cause, state.consecutiveClean);
   log.info({ outcome: result.report.outcome, tookMs: result.report.tookMs }, text);
   return text;
@@ -148,17 +148,20 @@ class Beginning {
   stuck: SyncState['stuck'] | undefined;
   readonly #context: SchedulerContext;
   readonly #job: Job;
+  readonly #order: CheckOrder;
   readonly #active: ActiveSite;
   readonly #assertNotWiped: () => Promise<void>;
 
   constructor(
     context: SchedulerContext,
     job: Job,
+    order: CheckOrder,
     active: ActiveSite,
     assertNotWiped: () => Promise<void>,
   ) {
     this.#context = context;
     this.#job = job;
+    this.#order = order;
     this.#active = active;
     this.#assertNotWiped = assertNotWiped;
   }
@@ -185,7 +188,8 @@ class Beginning {
     this.events.push(...found.events);
     if (toRepair.length === 0) return;
     await this.#assertNotWiped();
-    const run = await runs.start({ ...plan, chunks: toRepair }, epoch, Date.now());
+    const cause = this.#causeOf(plan, state);
+    const run = await runs.start({ ...plan, chunks: toRepair, cause }, epoch, Date.now());
     try {
       await this.#assertNotWiped();
     } catch (error) {
@@ -195,6 +199,14 @@ class Beginning {
     }
     log.info({ runId: run.id }, `started ${describeRun(run)}`);
     await this.#job.log(`started ${describeRun(run)}`);
+  }
+
+  /** Whoever asked for the backfill or the reconcile, else for the check. */
+  #causeOf({ backfillId, recovery }: Plan, { backfills, reconcile }: SyncState): RunCause {
+    const { cause: reason, who } = this.#order;
+    const backfill = backfills.find(({ id }) => id === backfillId);
+    const wish = recovery && reconcile?.state === 'open' ? reconcile : backfill;
+    return { checkId: this.#job.id ?? '', reason, who: wish ? (wish.who ?? null) : (who ?? null) };
   }
 }
 
@@ -298,9 +310,9 @@ function describe(report: CheckReport, cause: CheckOrder['cause'], clean: number
 export async function requestCheck(
   { checks }: Pick<SchedulerContext, 'checks'>,
   cause: CheckOrder['cause'],
-  delayMs = 0,
+  { delayMs = 0, who }: { readonly delayMs?: number; readonly who?: string | undefined } = {},
 ): Promise<void> {
-  await checks.add('check-gaps', { cause } satisfies CheckOrder, {
+  await checks.add('check-gaps', { cause, who } satisfies CheckOrder, {
     ...CHECK_OPTIONS,
     delay: delayMs,
     deduplication: { id: `check-${cause}` },

@@ -1,5 +1,8 @@
+export * from './accept.ts';
+export * from './acknowledge.ts';
 export { AuditStore } from './audit-store.ts';
 export * from './backfills.ts';
+export * from './cancel-run.ts';
 export * from './connection.ts';
 export { DutyStore } from './duty-store.ts';
 export { PaceStore } from './pace-store.ts';
@@ -8,5 +11,6 @@ export * from './progress.ts';
 export * from './queues.ts';
 export * from './readiness.ts';
 export * from './reconcile.ts';
+export * from './requests.ts';
 export * from './schemas.ts';
 export { Store } from './store.ts';

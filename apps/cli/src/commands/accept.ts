@@ -1,6 +1,7 @@
 import { SITES, type Site } from '@vm-sync/core';
-import { type AcceptOrder, BACKFILL_OPTIONS } from '@vm-sync/queue';
+import { askToAccept } from '@vm-sync/queue';
 import type { Config } from '@vm-sync/runtime';
+import { audited } from '../audited.ts';
 import { complain, EXIT, type ExitCode, print } from '../output.ts';
 import { withRedis } from '../redis.ts';
 
@@ -10,9 +11,10 @@ export async function accept(config: Config, { site }: { site: string }): Promis
     complain(`--site: expected primary or dr, got ${JSON.stringify(site)}`);
     return EXIT.unknown;
   }
-  return withRedis(config, async ({ checks }) => {
-    const order: AcceptOrder = { site: site as Site };
-    await checks.add('accept', order, BACKFILL_OPTIONS);
+  return withRedis(config, async ({ audit, checks }) => {
+    await audited(audit, { action: 'accept', what: `site ${site}` }, () =>
+      askToAccept(checks, site as Site),
+    );
     print(`${site}'s VM is accepted as it is; the next check marks it (vm-sync status)`);
     return EXIT.fine;
   });

@@ -1,6 +1,7 @@
 import {
   type BackfillChange,
   type BackfillForecast,
+  type BackfillRange,
   BackfillRefusedError,
   directionOf,
   formatDirection,
@@ -13,6 +14,7 @@ import {
 } from '@vm-sync/core';
 import { askForBackfill, askToChange, type BackfillProgress, loadProgress } from '@vm-sync/queue';
 import type { Config } from '@vm-sync/runtime';
+import { audited } from '../audited.ts';
 import { forecastBackfill } from '../forecast-backfill.ts';
 import { complain, EXIT, type ExitCode, number, print, printJson } from '../output.ts';
 import { withRedis } from '../redis.ts';
@@ -36,17 +38,22 @@ export const backfill = (config: Config, options: Options): Promise<ExitCode> =>
       else print(describeForecast(forecast));
       return forecast.samples > 0 ? EXIT.found : EXIT.fine;
     }
-    return withRedis(config, async ({ checks, dutyStore, store }) => {
-      const asked = await askForBackfill({ store, checks, dutyStore }, range, grid);
+    return withRedis(config, async ({ audit, checks, dutyStore, store }) => {
+      const line = { action: 'backfill', what: rangeText(range) };
+      const asked = await audited(audit, line, (who) =>
+        askForBackfill({ store, checks, dutyStore }, range, grid, who),
+      );
       if (options.json) printJson(asked);
       else {
-        const what = [formatWindow(asked.window), ...asked.match].join(' ');
-        print(`backfill ${asked.id} asked for: ${what}`);
+        print(`backfill ${asked.id} asked for: ${rangeText(asked)}`);
         print('vm-sync backfill list and the status page show how it goes');
       }
       return EXIT.fine;
     });
   });
+
+const rangeText = ({ window, match }: BackfillRange): string =>
+  [formatWindow(window), ...match].join(' ');
 
 /** Whatever is wrong with a wish is said in a sentence, by the option's name. */
 async function refusing(act: () => Promise<ExitCode>): Promise<ExitCode> {
@@ -117,8 +124,10 @@ export const changeBackfill =
   (change: BackfillChange) =>
   (config: Config, _: unknown, [id = '']: readonly string[]): Promise<ExitCode> =>
     refusing(() =>
-      withRedis(config, async ({ checks, store }) => {
-        await askToChange({ store, checks }, id, change);
+      withRedis(config, async ({ audit, checks, store }) => {
+        await audited(audit, { action: `${change}-backfill`, what: id }, (who) =>
+          askToChange({ store, checks }, id, change, who),
+        );
         print(`asked to ${change} backfill ${id}; vm-sync backfill list shows when it is`);
         return EXIT.fine;
       }),

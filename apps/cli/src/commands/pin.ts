@@ -1,6 +1,7 @@
 import { formatDuration, PinRefusedError, readPinWish } from '@vm-sync/core';
 import { askForPin, askForUnpin } from '@vm-sync/queue';
 import type { Config } from '@vm-sync/runtime';
+import { audited } from '../audited.ts';
 import { complain, EXIT, type ExitCode, print } from '../output.ts';
 import { withRedis } from '../redis.ts';
 
@@ -13,8 +14,9 @@ export async function pin(
   const nowMs = Date.now();
   try {
     const wish = readPinWish({ site, for: options.for }, nowMs);
-    return await withRedis(config, async ({ checks }) => {
-      await askForPin(checks, wish);
+    return await withRedis(config, async ({ audit, checks }) => {
+      const what = `site ${site}, for ${options.for}`;
+      await audited(audit, { action: 'pin', what }, () => askForPin(checks, wish));
       const until = new Date(wish.untilMs).toISOString();
       print(
         `pin asked for: ${wish.site} is the active site for ${formatDuration(wish.untilMs - nowMs)}, until ${until}`,
@@ -30,8 +32,8 @@ export async function pin(
 }
 
 export const unpin = (config: Config): Promise<ExitCode> =>
-  withRedis(config, async ({ checks }) => {
-    await askForUnpin(checks);
+  withRedis(config, async ({ audit, checks }) => {
+    await audited(audit, { action: 'unpin' }, () => askForUnpin(checks));
     print('end of the pin asked for: the direction follows DNS or ACTIVE_SITE again');
     return EXIT.fine;
   });

@@ -6,6 +6,7 @@ import {
 } from '@vm-sync/core';
 import { askToReconcile, askToStopReconcile, ReconcileRefusedError } from '@vm-sync/queue';
 import type { Config } from '@vm-sync/runtime';
+import { audited } from '../audited.ts';
 import { forecastReconcile } from '../forecast-reconcile.ts';
 import { complain, EXIT, type ExitCode, number, print, printJson } from '../output.ts';
 import { withRedis } from '../redis.ts';
@@ -25,7 +26,9 @@ export const reconcile = (config: Config, { dryRun, json }: Options): Promise<Ex
       return forecast.samples > 0 ? EXIT.found : EXIT.fine;
     }
     return withRedis(config, async (desk) => {
-      const asked = await askToReconcile(desk, config.syncDirection, Date.now());
+      const asked = await audited(desk.audit, { action: 'reconcile' }, (who) =>
+        askToReconcile(desk, config.syncDirection, Date.now(), who),
+      );
       if (json) printJson(asked);
       else print(`reconcile ${asked.id} asked for; vm-sync status shows how it goes`);
       return EXIT.fine;
@@ -35,7 +38,9 @@ export const reconcile = (config: Config, { dryRun, json }: Options): Promise<Ex
 export const stopReconcile = (config: Config): Promise<ExitCode> =>
   refusing(() =>
     withRedis(config, async (desk) => {
-      await askToStopReconcile(desk);
+      await audited(desk.audit, { action: 'cancel-reconcile' }, (who) =>
+        askToStopReconcile(desk, who),
+      );
       print('asked to cancel the reconcile; vm-sync status shows when it is');
       return EXIT.fine;
     }),

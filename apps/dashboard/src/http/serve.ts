@@ -2,11 +2,13 @@ import express, { type Request, type RequestHandler } from 'express';
 import { type Person, personOf } from './person.ts';
 
 /** What a handler is given of a request. */
-interface PlainRequest {
+export interface PlainRequest {
   readonly params: Readonly<Record<string, string>>;
   /** The query's values, as text; to be parsed by the handler. */
   readonly query: URLSearchParams;
   readonly person: Person;
+  /** True when a browser asks for a page: a form is answered with one, a program with JSON. */
+  readonly forPeople: boolean;
   /** What a write carries as JSON or as a form; undefined without any. To be parsed by the handler. */
   readonly body: unknown;
 }
@@ -17,6 +19,8 @@ export interface Answer {
   readonly body: string | object;
   /** Of a text; plain when absent. */
   readonly type?: string;
+  /** Where to look for what came of it, of a redirection. */
+  readonly location?: string;
 }
 
 export type Handler = (request: PlainRequest) => Answer | Promise<Answer>;
@@ -33,13 +37,15 @@ export interface Route {
 export const serve =
   (handle: Handler): RequestHandler =>
   async (request, response) => {
-    const { status, body, type } = await handle({
+    const { status, body, type, location } = await handle({
       params: paramsOf(request),
       query: new URL(request.originalUrl, 'http://localhost').searchParams,
       person: personOf(request),
+      forPeople: /\btext\/html\b/.test(request.get('accept') ?? ''),
       body: request.body,
     });
     response.status(status).set('cache-control', 'no-store');
+    if (location !== undefined) response.location(location);
     if (typeof body === 'string') response.type(type ?? 'text/plain').send(body);
     else response.json(body);
   };

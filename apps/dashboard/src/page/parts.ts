@@ -1,4 +1,5 @@
 import { type Html, html, type Part } from './html.ts';
+import { countText } from './text.ts';
 
 export const card = (title: string, body: Part): Html =>
   html`<section class="card"><h2>${title}</h2>${body}</section>`;
@@ -10,6 +11,15 @@ export const nothing = (sentence: string): Html => html`<p class="muted">${sente
 
 export const badge = (style: 'good' | 'bad' | 'busy' | 'idle', word: string): Html =>
   html`<span class="badge ${style}">${word}</span>`;
+
+/** The first of a list's items, and how many more there are. */
+export const bounded = (items: readonly Html[], most: number): Part => {
+  const more = items.length - most;
+  return [
+    items.slice(0, most),
+    more > 0 && html`<li class="muted">and ${countText(more)} more</li>`,
+  ];
+};
 
 /** A smaller line below. */
 export const detail = (text: string): Html => html`<span class="detail">${text}</span>`;

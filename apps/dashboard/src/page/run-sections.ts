@@ -8,6 +8,7 @@ import {
 import type { RunRecord } from '@vm-sync/queue';
 import type { ChunkStates, OpenRun, Overview } from '../overview.ts';
 import { type Html, html, type Part } from './html.ts';
+import { runHref } from './links.ts';
 import { badge, card, detail, facts, nothing } from './parts.ts';
 import { ago, bytesText, countText, spanText } from './text.ts';
 
@@ -30,7 +31,7 @@ const slowedBy = ({ reason }: ShownPace): Html | undefined =>
   reason === null ? undefined : html`<p>${badge('busy', 'slowed')} ${reason}</p>`;
 
 function openRun({ run, progress, chunks }: OpenRun, nowMs: number): Html {
-  return html`<p class="big">${formatDirection(run.direction)}${kindOf(run)}</p>
+  return html`<p class="big"><a href="${runHref(run.id)}">${formatDirection(run.direction)}</a>${kindOf(run)}</p>
 ${progressBar(progress)}
 ${facts([
   ['Done', html`${formatShare(progress.share)}, ${timeLeft(progress)}${detail(progress.basis)}`],
@@ -40,7 +41,7 @@ ${facts([
 ])}`;
 }
 
-function kindOf({ backfillId, recovery }: RunRecord): Html | undefined {
+export function kindOf({ backfillId, recovery }: RunRecord): Html | undefined {
   const kind = recovery ? 'recovery' : backfillId === null ? undefined : 'backfill';
   return kind && html` <span class="muted">${kind}</span>`;
 }
@@ -62,12 +63,15 @@ export function runsSection({ runs, nowMs }: Overview): Html {
   if (runs.length === 0) {
     return html`<section><h2>Runs</h2>${nothing('No run yet: no gap has been found.')}</section>`;
   }
-  return html`<section><h2>Runs</h2><div class="wide"><table>
-<thead><tr><th>Begun</th><th>State</th><th>Direction</th><th>Window (UTC)</th><th class="number">Chunks</th><th class="number">Samples copied</th><th class="number">Bytes</th></tr></thead>
-<tbody>${runs.map((run) => runRow(run, nowMs))}</tbody></table></div></section>`;
+  return html`<section><h2>Runs</h2>${runsTable(runs, nowMs)}</section>`;
 }
 
-const RUN_BADGES = {
+export const runsTable = (runs: readonly RunRecord[], nowMs: number): Html =>
+  html`<div class="wide"><table>
+<thead><tr><th>Begun</th><th>State</th><th>Direction</th><th>Window (UTC)</th><th class="number">Chunks</th><th class="number">Samples copied</th><th class="number">Bytes</th></tr></thead>
+<tbody>${runs.map((run) => runRow(run, nowMs))}</tbody></table></div>`;
+
+export const RUN_BADGES = {
   open: badge('busy', 'open'),
   paused: badge('idle', 'paused'),
   cancelled: badge('idle', 'cancelled'),
@@ -76,7 +80,7 @@ const RUN_BADGES = {
 } as const;
 
 const runRow = (run: RunRecord, nowMs: number): Html => html`<tr>
-<td>${ago(run.createdMs, nowMs)}</td>
+<td><a href="${runHref(run.id)}">${ago(run.createdMs, nowMs)}</a></td>
 <td>${RUN_BADGES[run.state]}</td>
 <td>${formatDirection(run.direction)}${run.recovery && kindOf(run)}</td>
 <td>${windowsText(run, nowMs)}</td>

@@ -1,4 +1,5 @@
 import type { Overview } from '../overview.ts';
+import { actionsSection } from './actions-section.ts';
 import { backfillSection } from './backfill-section.ts';
 import { conflictSection, surplusSection } from './beside-section.ts';
 import { eventsSection, failedSection } from './history-sections.ts';
@@ -16,6 +17,7 @@ export const statusDocument = (overview: Overview): string =>
     `${verdictWord(overview)} · vm-sync ${overview.role}`,
     html`<main>
 ${verdictSection(overview)}
+${actionsSection(overview)}
 <div class="cards">
 ${directionSection(overview)}
 ${sitesSection(overview)}
