@@ -13,11 +13,15 @@ import { until } from '@vm-sync/testkit';
 import { Worker } from 'bullmq';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Audited, audited } from '../src/audited.ts';
+import { closeContext, openContext } from '../src/context.ts';
+import { actionsPage, confirmPage } from '../src/handlers/actions-pages.ts';
+import { runPage } from '../src/handlers/run-pages.ts';
 import type { Handler } from '../src/http/serve.ts';
 import {
   type Bench,
   chunkOrder,
   configFor,
+  noForecasts,
   openRun,
   readyStatus,
   silent,
@@ -166,7 +170,9 @@ test('every write leaves a line: who, when, what, and what came of it; also a re
     expect(line.atMs).toBeGreaterThanOrEqual(startMs);
   }
   const page = (await bench.get('/audit', { headers: { authorization } })).text;
-  expect(page).toContain('<td>anna</td><td>api</td><td>cancel-run</td>');
+  expect(page).toContain(
+    '<strong>anna</strong> <span class="muted">(api)</span> <b class="act">cancel-run</b>',
+  );
   expect((await bench.get('/api/audit')).status).toBe(401);
 });
 
@@ -469,4 +475,32 @@ describe('the page of a run', () => {
     expect((await bench.get('/runs')).text).toContain('page 1 of 2');
     expect((await bench.get('/runs?page=99')).text).toContain('page 2 of 2');
   });
+});
+
+test('viewers see how things stand, and no way to act', async () => {
+  const { redis, store } = await startBench();
+  await store.saveState(withStuck(gap));
+  await store.saveRun(openRun('run-1'));
+  const context = openContext(configFor(redis.url), silent, noForecasts);
+  onTestFinished(() => closeContext(context));
+  const bodyOf = async (handler: Handler, name: string, role: 'viewer' | 'operator') => {
+    const { status, body } = await handler({
+      params: { id: 'run-1', name },
+      query: new URLSearchParams(),
+      person: { name: 'vera', role },
+      forPeople: true,
+      body: undefined,
+    });
+    return { status, text: String(body) };
+  };
+  const forms = /<form|<button|class="button"|\/actions\/\w/;
+  for (const handler of [actionsPage(context), runPage(context)]) {
+    expect((await bodyOf(handler, '', 'operator')).text).toMatch(forms);
+    expect((await bodyOf(handler, '', 'viewer')).text).not.toMatch(forms);
+  }
+  expect((await bodyOf(actionsPage(context), '', 'viewer')).text).toContain('vera, a viewer');
+  expect((await bodyOf(confirmPage(context), 'pause', 'operator')).status).toBe(200);
+  const refused = await bodyOf(confirmPage(context), 'pause', 'viewer');
+  expect(refused.status).toBe(403);
+  expect(refused.text).not.toContain('<form');
 });

@@ -12,7 +12,7 @@ import {
   repairsCard,
   stuckCard,
 } from './action-cards.ts';
-import { auditTable } from './audit-document.ts';
+import { auditList } from './audit-document.ts';
 import { html } from './html.ts';
 import { shell } from './shell.ts';
 
@@ -48,7 +48,7 @@ export function actionsDocument(view: ActionsView): string {
   return shell(
     `Actions · vm-sync ${overview.role}`,
     html`<main>${notice}<h1>Actions</h1>${cards}
-<section><h2>Done last <span class="muted"><a href="/audit">all of the audit log</a></span></h2>${auditTable(lines, overview.nowMs)}</section></main>`,
+<section><h2>Done last <span class="muted"><a href="/audit">all of the audit log</a></span></h2>${auditList(lines, overview.nowMs)}</section></main>`,
     overview.role,
     { live: false },
   );

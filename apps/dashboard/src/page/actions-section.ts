@@ -12,12 +12,15 @@ export function actionsSection({ status, repairsPaused, jobs }: Overview): Html 
     repairsPaused
       ? ['Resume repairs', actionHref('resume')]
       : ['Pause repairs', actionHref('pause')],
-    failed > 0 && [`Retry ${countText(failed)} failed chunks`, actionHref('retry')],
+    failed > 0 && [`Retry ${countOf(failed, 'failed chunk')}`, actionHref('retry')],
     stuck.length > 0 && [
-      `Acknowledge ${countText(stuck.length)} stuck gaps`,
+      `Acknowledge ${countOf(stuck.length, 'stuck gap')}`,
       actionHref('acknowledge', { gap: 'all' }),
     ],
     ['All actions', '/actions'],
   ].filter((one) => one !== false) as [string, string][];
   return html`<nav class="ways" aria-label="Actions">${ways.map(([text, href]) => html`<a class="button plain" href="${href}">${text}</a> `)}</nav>`;
 }
+
+const countOf = (amount: number, one: string): string =>
+  `${countText(amount)} ${one}${amount === 1 ? '' : 's'}`;

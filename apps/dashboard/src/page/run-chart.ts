@@ -11,7 +11,7 @@ const POINTS_MOST = 300;
 
 /** Planned samples of finished chunks over time, from the run's begin until now or its end. */
 export function progressChart({ run, finished, nowMs }: RunDetail): Html {
-  const title = html`<h2>Progress <span class="muted">samples done over time</span></h2>`;
+  const title = html`<h2>Samples done <span class="muted">over time</span></h2>`;
   if (finished.length === 0) {
     const why =
       run.settledMs === null ? 'No chunk is done yet.' : 'Its chunks are not remembered any more.';
@@ -35,7 +35,8 @@ export function progressChart({ run, finished, nowMs }: RunDetail): Html {
 <p class="axis"><span>${countText(most)} samples</span></p>
 <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${told}">
 <path class="area" d="${line}V${HEIGHT}Z"/><path class="line" d="${line}"/></svg>
-<figcaption class="axis"><span>0s</span><span>${told}</span><span>${formatDuration(spanMs)}</span></figcaption>
+<p class="axis"><span>0s</span><span>${formatDuration(spanMs)}</span></p>
+<figcaption>${told}</figcaption>
 </figure></section>`;
 }
 

@@ -89,14 +89,14 @@ function causeText(cause: RunCause | null, backfillId: string | null, recovery: 
   return html`${wish}${by}<span class="detail">planned by ${check}</span>`;
 }
 
-function resultCard({ run, progress, finished, unproven, nowMs }: RunDetail): Html {
+function resultCard({ run, progress, unproven, nowMs }: RunDetail): Html {
   const hasEnded = run.settledMs !== null;
   const samples = hasEnded ? run.samplesCopied : progress.samplesCopied;
   const bytes = hasEnded ? run.bytesCopied : progress.bytesCopied;
   const tookMs = (run.settledMs ?? nowMs) - run.createdMs;
   const rows: (readonly [string, Part])[] = [
     ['Copied', `${countText(samples)} samples, ${bytesText(bytes)}`],
-    [hasEnded ? 'Took' : 'For', formatDuration(tookMs)],
+    [hasEnded ? 'Took' : 'Time so far', formatDuration(tookMs)],
   ];
   if (run.state === 'open' || run.state === 'paused') {
     const { share, leftMs, basis } = progress;
@@ -108,7 +108,7 @@ function resultCard({ run, progress, finished, unproven, nowMs }: RunDetail): Ht
   }
   if (run.settledMs !== null) rows.push(['Ended', ago(run.settledMs, nowMs)]);
   rows.push(['Remains', remainsText(run.state === 'open', unproven, nowMs)]);
-  return card(finished.length === 0 && !hasEnded ? 'Progress' : 'Result', facts(rows));
+  return card(hasEnded ? 'Result' : 'Progress', facts(rows));
 }
 
 /** Only a check proves: what was copied a moment ago still remains to be proven. */

@@ -2,7 +2,7 @@ import { formatDuration } from '@vm-sync/core';
 import type { RunDetail } from '../run-detail.ts';
 import { type Html, html, type Part } from './html.ts';
 import { badge } from './parts.ts';
-import { countText, instant } from './text.ts';
+import { countText, moment } from './text.ts';
 
 interface Entry {
   readonly atMs: number;
@@ -16,7 +16,7 @@ export function logSection(of: RunDetail): Html {
   const entries = [...ofRun(of), ...ofOthers(of)].sort((a, b) => b.atMs - a.atMs);
   return html`<section><h2>Log <span class="muted">the last first</span></h2><ul class="rows events">${entries.map(
     ({ atMs, text }) =>
-      html`<li><span class="when">${instant(atMs, of.nowMs)}</span> <span>${text}</span></li>`,
+      html`<li><span class="when">${moment(atMs, of.nowMs)}</span> <span>${text}</span></li>`,
   )}</ul></section>`;
 }
 

@@ -43,3 +43,7 @@ export const ago = (atMs: number, nowMs: number): Html =>
 /** An instant as itself, with its age to hover over. */
 export const instant = (atMs: number, nowMs: number): Html =>
   html`<time datetime="${new Date(atMs).toISOString()}" title="${agoText(atMs, nowMs)}">${instantText(atMs)}</time>`;
+
+/** An instant to the second, for what follows closely upon another. */
+export const moment = (atMs: number, nowMs: number): Html =>
+  html`<time datetime="${new Date(atMs).toISOString()}" title="${agoText(atMs, nowMs)}">${dayText(atMs)} ${new Date(atMs).toISOString().slice(11, 19)} UTC</time>`;
