@@ -53,9 +53,11 @@ const select = (
     html`<select id="${id}" name="${name}">${options.map(([value, shown]) => html`<option value="${value}">${shown}</option>`)}</select>`,
 });
 
+const OUTCOMES = { clean: 'was clean', gaps: 'found gaps', unknown: 'could not find out' } as const;
+
 export function checkCard({ overview: { status, nowMs } }: ActionsView): Html {
   const last = status
-    ? html`<p>The last one was ${status.outcome}, ${ago(status.atMs, nowMs)}.</p>`
+    ? html`<p>The last one ${OUTCOMES[status.outcome]}, ${ago(status.atMs, nowMs)}.</p>`
     : nothing('None has been made yet.');
   return card('Check', [last, html`<p>${way('Check now', actionHref('check'))}</p>`]);
 }
