@@ -48,7 +48,9 @@ function ofOthers({ run, lines, events }: RunDetail): Entry[] {
   const acted = lines
     .filter(({ action, what, result }) => {
       if (result !== 'done') return false;
-      return what.includes(run.id) || ['retry', 'pause', 'resume'].includes(action);
+      if (what.includes(run.id)) return true;
+      const isOfAll = !/\brun /.test(what);
+      return isOfAll && ['retry', 'pause', 'resume'].includes(action);
     })
     .map(({ atMs, who, action, what }) => ({
       atMs,
