@@ -42,9 +42,14 @@ export const audited =
       const body = refusedDocument(refusal, context.config.role);
       return { status: answer.status, body, type: 'text/html' };
     }
+    // A dry run has figures to tell, and has done nothing.
+    if (hasField(request.body, 'dryRun')) return answer;
     const location = `${write.shownAt(request.params)}?done=${write.action}`;
     return { status: 303, body: `see ${location}\n`, location };
   };
+
+const hasField = (body: unknown, name: string): boolean =>
+  typeof body === 'object' && body !== null && name in body;
 
 const refused = (error: string): Answer => ({ status: 403, body: { error } });
 

@@ -21,9 +21,9 @@ interface Around {
 /** A run: what was planned and why, how far it is, and what came of it. */
 export function runDocument(of: RunDetail, { role, person, done }: Around): string {
   const { run, progress } = of;
-  const isOpen = run.settledMs === null;
+  const isLive = run.settledMs === null && run.state !== 'superseded';
   return shell(
-    `${isOpen ? `${formatShare(progress.share)} · ` : ''}Run ${run.id} · vm-sync ${role}`,
+    `${isLive ? `${formatShare(progress.share)} · ` : ''}Run ${run.id} · vm-sync ${role}`,
     html`<main>${done !== undefined && html`<p class="notice" role="status">${done}</p>`}
 <h1>Run <span class="muted">${run.id}</span></h1>
 <p class="big">${formatDirection(run.direction)}${kindOf(run)} ${RUN_BADGES[run.state]}</p>
@@ -34,7 +34,7 @@ ${chunksSection(of)}
 ${logSection(of)}
 </main>`,
     role,
-    { live: isOpen },
+    { live: isLive },
   );
 }
 
@@ -91,13 +91,17 @@ function causeText(cause: RunCause | null, backfillId: string | null, recovery: 
 
 function resultCard({ run, progress, unproven, nowMs }: RunDetail): Html {
   const hasEnded = run.settledMs !== null;
+  const isOver = hasEnded || run.state === 'superseded';
   const samples = hasEnded ? run.samplesCopied : progress.samplesCopied;
   const bytes = hasEnded ? run.bytesCopied : progress.bytesCopied;
-  const tookMs = (run.settledMs ?? nowMs) - run.createdMs;
   const rows: (readonly [string, Part])[] = [
     ['Copied', `${countText(samples)} samples, ${bytesText(bytes)}`],
-    [hasEnded ? 'Took' : 'Time so far', formatDuration(tookMs)],
   ];
+  // When a superseded one ended nobody has noted.
+  if (hasEnded || !isOver) {
+    const tookMs = (run.settledMs ?? nowMs) - run.createdMs;
+    rows.push([hasEnded ? 'Took' : 'Time so far', formatDuration(tookMs)]);
+  }
   if (run.state === 'open' || run.state === 'paused') {
     const { share, leftMs, basis } = progress;
     const left = leftMs === null ? 'time left unknown' : `${formatDuration(leftMs)} left`;
@@ -108,7 +112,7 @@ function resultCard({ run, progress, unproven, nowMs }: RunDetail): Html {
   }
   if (run.settledMs !== null) rows.push(['Ended', ago(run.settledMs, nowMs)]);
   rows.push(['Remains', remainsText(run.state === 'open', unproven, nowMs)]);
-  return card(hasEnded ? 'Result' : 'Progress', facts(rows));
+  return card(isOver ? 'Result' : 'Progress', facts(rows));
 }
 
 /** Only a check proves: what was copied a moment ago still remains to be proven. */
