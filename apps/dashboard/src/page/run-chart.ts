@@ -32,10 +32,10 @@ export function progressChart({ run, finished, nowMs }: RunDetail): Html {
   ].join('');
   const told = `${countText(done)} of ${countText(run.samplesPlanned)} samples done after ${formatDuration(spanMs)}`;
   return html`<section>${title}<figure class="chart">
-<p class="axis"><span>${countText(most)} samples</span></p>
+<p class="ends"><span>${countText(most)} samples</span></p>
 <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${told}">
 <path class="area" d="${line}V${HEIGHT}Z"/><path class="line" d="${line}"/></svg>
-<p class="axis"><span>0s</span><span>${formatDuration(spanMs)}</span></p>
+<p class="ends"><span>0s</span><span>${formatDuration(spanMs)}</span></p>
 <figcaption>${told}</figcaption>
 </figure></section>`;
 }

@@ -34,7 +34,7 @@ export function chunksSection(of: RunDetail): Html {
 function listOf(state: ChunkState, { chunks, nowMs }: RunDetail): Html {
   const { total, shown } = chunks[state];
   const more = total - shown.length;
-  return html`<h3>${badge(BADGES[state], `${countText(total)} ${state}`)} <span class="muted">${MEANS[state]}</span></h3>
+  return html`<h3 class="chunks">${badge(BADGES[state], `${countText(total)} ${state}`)} <span class="muted">${MEANS[state]}</span></h3>
 <ul class="rows">${shown.map((chunk) => chunkRow(chunk, state, nowMs))}${more > 0 && html`<li class="muted">and ${countText(more)} more</li>`}</ul>`;
 }
 
