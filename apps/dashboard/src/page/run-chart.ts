@@ -31,10 +31,10 @@ export function progressChart({ run, finished, nowMs }: RunDetail): Html {
     `H${WIDTH}`,
   ].join('');
   const told = `${countText(done)} of ${countText(run.samplesPlanned)} samples done after ${formatDuration(spanMs)}`;
-  return html`<section>${title}<figure class="chart">
+  return html`<section>${title}<figure class="run-chart">
 <p class="ends"><span>${countText(most)} samples</span></p>
 <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${told}">
-<path class="area" d="${line}V${HEIGHT}Z"/><path class="line" d="${line}"/></svg>
+<path class="under" d="${line}V${HEIGHT}Z"/><path class="edge" d="${line}"/></svg>
 <p class="ends"><span>0s</span><span>${formatDuration(spanMs)}</span></p>
 <figcaption>${told}</figcaption>
 </figure></section>`;
