@@ -21,7 +21,7 @@ export interface Desk {
   readonly checks: Queue;
   readonly repairs: Queue;
   /** Does what a person asked for, and leaves a line in the audit log, also when it is refused. */
-  noted<T>(action: string, what: string, act: () => Promise<T>): Promise<T>;
+  noted<T>(action: string, what: string, act: (who: string) => Promise<T>): Promise<T>;
 }
 
 /** Runs an action with Redis, within seconds or not at all. */
@@ -55,13 +55,12 @@ export async function withRedis<T>(config: Config, act: (desk: Desk) => Promise<
 
 function notedIn(audit: AuditStore, secrets: readonly string[]): Desk['noted'] {
   return async (action, what, act) => {
+    const who = userName();
     // What was done is done, also when no line can be written about it.
     const note = (result: string) =>
-      audit
-        .add({ atMs: Date.now(), who: userName(), by: 'command', action, what, result })
-        .catch(() => {});
+      audit.add({ atMs: Date.now(), who, by: 'command', action, what, result }).catch(() => {});
     try {
-      const done = await act();
+      const done = await act(who);
       await note('done');
       return done;
     } catch (error) {

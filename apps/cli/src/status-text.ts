@@ -216,6 +216,6 @@ const stuckRows = ({ attempted }: StuckMemory): Row[] =>
   newestRows(
     'stuck',
     attempted.filter((attempt) => attempt.stuck),
-    ({ direction, window, samples, firstMs, times }) =>
-      `${formatDirection(directionOf(direction))}, ${formatWindow(window)}: ${number(samples)} samples, tried ${times === 1 ? 'once' : `${times} times`} since ${iso(firstMs)}`,
+    ({ direction, window, samples, firstMs, times, acknowledged }) =>
+      `${formatDirection(directionOf(direction))}, ${formatWindow(window)}: ${number(samples)} samples, tried ${times === 1 ? 'once' : `${times} times`} since ${iso(firstMs)}${acknowledged ? `, acknowledged by ${acknowledged.who}` : ''}`,
   );

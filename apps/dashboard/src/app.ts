@@ -54,7 +54,7 @@ export function createApp(context: Context): Express {
 }
 
 /** What the login page is made of. */
-const LOGIN_ASSETS = ['/page.css', '/login.css', '/icon.svg'];
+const LOGIN_ASSETS = ['/page.css', '/actions.css', '/print.css', '/login.css', '/icon.svg'];
 
 /** The login page, and before everything else the question who asks. */
 function guardLogin(context: Context, assets: RequestHandler): Router {

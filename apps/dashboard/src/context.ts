@@ -19,6 +19,7 @@ import {
 import { type Config, type Logger, secretsOf, watchRedis, withoutSecrets } from '@vm-sync/runtime';
 import { Queue } from 'bullmq';
 import { oncePer } from './once-per.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { loadOverview, type Overview } from './overview.ts';
 import { Shared } from './shared.ts';
 
@@ -51,7 +52,11 @@ export interface Context {
 const LOG_EVERY_MS = 60_000;
 const SHARED_MS = 1_000;
 
-export function openContext(config: Config, log: Logger, forecasts: Forecasts): Context {
+export function openContext(config: Config, log: Logger, asked: Forecasts): Context {
+  const forecasts = {
+    backfill: oneAtATime(asked.backfill),
+    reconcile: oneAtATime(asked.reconcile),
+  };
   const redis = connect(config.redisUrl, 'brief');
   const secrets = secretsOf(config);
   const complain = oncePer(LOG_EVERY_MS, (message: string) =>

@@ -1,7 +1,9 @@
 import { formatDirection } from '@vm-sync/core';
 import {
   AcceptOrder,
+  AcknowledgeOrder,
   BackfillOrder,
+  CancelRunOrder,
   CheckOrder,
   ChunkOrder,
   NotifyOrder,
@@ -37,6 +39,10 @@ export function jobTitle({ name = '', data }: NamedJob, nowMs: number): string {
       return named(name, ReconcileOrder.safeParse(data).data?.action);
     case 'accept':
       return named(name, AcceptOrder.safeParse(data).data?.site);
+    case 'cancel-run':
+      return named(name, CancelRunOrder.safeParse(data).data?.runId);
+    case 'acknowledge':
+      return named(name, AcknowledgeOrder.safeParse(data).data?.who);
     case 'notify':
       return named(name, NotifyOrder.safeParse(data).data?.kind);
     default:

@@ -1,21 +1,22 @@
 import type { Probe } from '@vm-sync/runtime';
 import type { Context } from './context.ts';
-import { changeBackfill, listBackfills, startBackfill } from './handlers/backfills.ts';
+import { listStuck } from './handlers/acknowledge.ts';
+import { actionsPage, confirmPage } from './handlers/actions-pages.ts';
+import { auditPage, listAudit } from './handlers/audit.ts';
+import { listBackfills } from './handlers/backfills.ts';
 import { certificatePage, showCertificate } from './handlers/certificate.ts';
 import { listChecks } from './handlers/check-history.ts';
 import { showGapMap } from './handlers/gap-map.ts';
 import { healthz, readyz } from './handlers/health.ts';
 import { metricsHandler } from './handlers/metrics.ts';
 import { parity } from './handlers/parity.ts';
-import { pauseRepairs, resumeRepairs } from './handlers/pause-repairs.ts';
-import { pinDirection, unpinDirection } from './handlers/pin-direction.ts';
-import { startReconcile, stopReconcile } from './handlers/reconcile.ts';
 import { showRepairKit } from './handlers/repair-kit.ts';
+import { runPage, runsPage } from './handlers/run-pages.ts';
 import { listRuns, showRun } from './handlers/runs.ts';
-import { startCheck } from './handlers/start-check.ts';
 import { showStatus } from './handlers/status.ts';
 import { statusPage } from './handlers/status-page.ts';
 import type { Route } from './http/serve.ts';
+import { writeRoutes } from './write-routes.ts';
 
 /** What programs ask that may know no login: orchestrators, load balancers, failback scripts, scrapers. */
 export const probeRoutes = (context: Context): Record<Probe, Route[]> => ({
@@ -60,26 +61,13 @@ export const guardedRoutes = (context: Context): Route[] => [
     needsRedis: true,
     handle: showRepairKit(context),
   },
-  { method: 'post', path: '/api/checks', needsRedis: true, handle: startCheck(context) },
   { method: 'get', path: '/api/backfills', needsRedis: true, handle: listBackfills(context) },
-  { method: 'post', path: '/api/backfills', needsRedis: true, handle: startBackfill(context) },
-  ...(['pause', 'resume', 'cancel'] as const).map(
-    (change): Route => ({
-      method: 'post',
-      path: `/api/backfills/:id/${change}`,
-      needsRedis: true,
-      handle: changeBackfill(context, change),
-    }),
-  ),
-  { method: 'post', path: '/api/reconcile', needsRedis: true, handle: startReconcile(context) },
-  {
-    method: 'post',
-    path: '/api/reconcile/cancel',
-    needsRedis: true,
-    handle: stopReconcile(context),
-  },
-  { method: 'post', path: '/api/pause', needsRedis: true, handle: pauseRepairs(context) },
-  { method: 'post', path: '/api/resume', needsRedis: true, handle: resumeRepairs(context) },
-  { method: 'post', path: '/api/pin', needsRedis: true, handle: pinDirection(context) },
-  { method: 'post', path: '/api/unpin', needsRedis: true, handle: unpinDirection(context) },
+  { method: 'get', path: '/api/stuck', needsRedis: true, handle: listStuck(context) },
+  { method: 'get', path: '/api/audit', needsRedis: true, handle: listAudit(context) },
+  { method: 'get', path: '/runs', needsRedis: true, handle: runsPage(context) },
+  { method: 'get', path: '/runs/:id', needsRedis: true, handle: runPage(context) },
+  { method: 'get', path: '/actions', needsRedis: true, handle: actionsPage(context) },
+  { method: 'get', path: '/actions/:name', needsRedis: true, handle: confirmPage(context) },
+  { method: 'get', path: '/audit', needsRedis: true, handle: auditPage(context) },
+  ...writeRoutes(context),
 ];

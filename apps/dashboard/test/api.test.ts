@@ -65,7 +65,7 @@ test('asks for one check, however often it is asked', async () => {
   expect(second.text).toBe(first.text);
   const jobs = await checks.getJobs(['waiting', 'prioritized']);
   expect(jobs.map(({ name, data }) => ({ name, data }))).toEqual([
-    { name: 'check-gaps', data: { cause: 'operator' } },
+    { name: 'check-gaps', data: { cause: 'operator', who: 'local (no login)' } },
   ]);
 });
 

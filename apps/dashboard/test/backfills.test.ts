@@ -47,7 +47,11 @@ describe('asking for a backfill', () => {
     const form = await post(bench, '/api/backfills', new URLSearchParams(range));
     expect(form.status).toBe(202);
     expect((await orders(bench)).map((order) => order.action)).toEqual(['start', 'start']);
-    expect(await orders(bench)).toContainEqual({ action: 'start', ...asked });
+    expect(await orders(bench)).toContainEqual({
+      action: 'start',
+      who: 'local (no login)',
+      ...asked,
+    });
   });
 
   test.each<[string, object, number, RegExp]>([

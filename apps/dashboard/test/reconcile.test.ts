@@ -49,7 +49,8 @@ test('a reconcile is asked for, cancelled, and refused where there is nothing to
   const asked = await post(bench, '/api/reconcile');
   expect(asked.status).toBe(202);
   const { id } = JSON.parse(asked.text);
-  expect(await orders(bench)).toEqual([{ action: 'start', id }]);
+  const who = 'local (no login)';
+  expect(await orders(bench)).toEqual([{ action: 'start', id, who }]);
   const open = { direction: 'primary-to-dr', requestedMs: 1, state: 'open', windows: [] } as const;
   await bench.store.saveState({
     ...state,
@@ -57,7 +58,7 @@ test('a reconcile is asked for, cancelled, and refused where there is nothing to
   });
   expect((await post(bench, '/api/reconcile')).text).toContain('under way already');
   expect((await post(bench, '/api/reconcile/cancel')).status).toBe(202);
-  expect(await orders(bench)).toContainEqual({ action: 'cancel' });
+  expect(await orders(bench)).toContainEqual({ action: 'cancel', who });
 });
 
 test('it needs the login, and comes from this site', async () => {

@@ -219,6 +219,7 @@ export function openRun(id: string, nowMs: number = Date.now()): RunRecord {
     createdMs: nowMs - 90_000,
     backfillId: null,
     recovery: false,
+    cause: null,
     state: 'open',
     chunks: 6,
     series: 1_200,

@@ -30,7 +30,7 @@ export async function runBackfill(
   for (const event of step.events) await emit(context, event);
   await memory.save(step.state);
   if (order.action !== 'start') await changeRuns(context, order.id, order.action);
-  await requestCheck(context, 'operator');
+  await requestCheck(context, 'operator', { who: order.who });
   return describe(order);
 }
 
@@ -38,8 +38,8 @@ export async function runBackfill(
 function applied(state: SyncState, order: BackfillOrder, atMs: number): Step {
   try {
     if (order.action !== 'start') return changeBackfill(state, order.id, order.action, atMs);
-    const { id, window, match } = order;
-    const step = startBackfill(state, { id, window, match, requestedMs: atMs });
+    const { id, window, match, who } = order;
+    const step = startBackfill(state, { id, window, match, who, requestedMs: atMs });
     const key = step.state.backfills.find((one) => one.id === id)?.direction;
     // A person asks for it: what was set aside there is tried again.
     const stuck = key ? forgetWithin(state.stuck, key, window) : state.stuck;

@@ -14,7 +14,13 @@ import {
   type SyncState,
   setAsideStuck,
 } from '@vm-sync/core';
-import { CHECK_OPTIONS, type CheckOrder, ChunkOrder, type Status } from '@vm-sync/queue';
+import {
+  CHECK_OPTIONS,
+  type CheckOrder,
+  ChunkOrder,
+  type RunCause,
+  type Status,
+} from '@vm-sync/queue';
 import { type CheckResult, checkGaps, type Plan } from '@vm-sync/steps';
 import type { Job } from 'bullmq';
 import { AFTER_WIPE_MS, withLostRepairs } from './after-wipe.ts';
@@ -48,7 +54,7 @@ export async function runCheck(
     if (await memory.wasWipedSince()) calledOff.abort(new WipedError());
     calledOff.signal.throwIfAborted();
   };
-  const beginning = new Beginning(context, job, active, assertNotWiped);
+  const beginning = new Beginning(context, job, order, active, assertNotWiped);
   let identified = false;
   const result = await checkGaps(
     {
@@ -117,7 +123,7 @@ export async function runCheck(
   await store.saveStatus(statusOf(context, result.report, { state, records, validUntilMs }));
   await totals.addCheck(result.report.outcome);
   const confirmMs = confirmInMs(state, Date.now(), config.checkIntervalMs);
-  if (confirmMs !== undefined) await requestCheck(context, 'direction', confirmMs);
+  if (confirmMs !== undefined) await requestCheck(context, 'direction', { delayMs: confirmMs });
   const text = describe(result.report, order.cause, state.consecutiveClean);
   const { outcome, tookMs } = result.report;
   // Why it is unknown has been told, once, as an event.
@@ -173,17 +179,20 @@ class Beginning {
   stuck: SyncState['stuck'] | undefined;
   readonly #context: SchedulerContext;
   readonly #job: Job;
+  readonly #order: CheckOrder;
   readonly #active: ActiveSite;
   readonly #assertNotWiped: () => Promise<void>;
 
   constructor(
     context: SchedulerContext,
     job: Job,
+    order: CheckOrder,
     active: ActiveSite,
     assertNotWiped: () => Promise<void>,
   ) {
     this.#context = context;
     this.#job = job;
+    this.#order = order;
     this.#active = active;
     this.#assertNotWiped = assertNotWiped;
   }
@@ -210,7 +219,8 @@ class Beginning {
     this.events.push(...found.events);
     if (toRepair.length === 0) return;
     await this.#assertNotWiped();
-    const run = await runs.start({ ...plan, chunks: toRepair }, epoch, Date.now());
+    const cause = this.#causeOf(plan, state);
+    const run = await runs.start({ ...plan, chunks: toRepair, cause }, epoch, Date.now());
     try {
       await this.#assertNotWiped();
     } catch (error) {
@@ -220,6 +230,14 @@ class Beginning {
     }
     log.info({ runId: run.id }, `started ${describeRun(run)}`);
     await this.#job.log(`started ${describeRun(run)}`);
+  }
+
+  /** Whoever asked for the backfill or the reconcile, else for the check. */
+  #causeOf({ backfillId, recovery }: Plan, { backfills, reconcile }: SyncState): RunCause {
+    const { cause: reason, who } = this.#order;
+    const backfill = backfills.find(({ id }) => id === backfillId);
+    const wish = recovery && reconcile?.state === 'open' ? reconcile : backfill;
+    return { checkId: this.#job.id ?? '', reason, who: wish ? (wish.who ?? null) : (who ?? null) };
   }
 }
 
@@ -335,9 +353,9 @@ function describe(report: CheckReport, cause: CheckOrder['cause'], clean: number
 export async function requestCheck(
   { checks }: Pick<SchedulerContext, 'checks'>,
   cause: CheckOrder['cause'],
-  delayMs = 0,
+  { delayMs = 0, who }: { readonly delayMs?: number; readonly who?: string | undefined } = {},
 ): Promise<void> {
-  await checks.add('check-gaps', { cause } satisfies CheckOrder, {
+  await checks.add('check-gaps', { cause, who } satisfies CheckOrder, {
     ...CHECK_OPTIONS,
     delay: delayMs,
     deduplication: { id: `check-${cause}` },

@@ -35,7 +35,7 @@ export async function runReconcile(
     });
     await cancelRuns(context, runs);
   }
-  await requestCheck(context, 'operator');
+  await requestCheck(context, 'operator', { who: order.who });
   return order.action === 'start' ? `reconcile ${order.id} started` : 'reconcile cancelled';
 }
 
@@ -49,7 +49,7 @@ function applied(
   try {
     if (order.action === 'cancel') return cancelReconcile(state, atMs);
     if (syncDirection === 'both') throw new VmSyncError('final', RECOVERS_BY_ITSELF);
-    return startReconcile(state, { id: order.id, requestedMs: atMs });
+    return startReconcile(state, { id: order.id, who: order.who, requestedMs: atMs });
   } catch (error) {
     if (errorKind(error) === 'final') throw new UnrecoverableError(errorText(error));
     throw error;

@@ -11,11 +11,14 @@ import {
   BACKFILL_PRIORITY,
   CHUNK_OPTIONS,
   type ChunkOrder,
+  chunkId,
   QUEUES,
   RECOVERY_PRIORITY,
+  type RunCause,
   type RunRecord,
   SETTLE_OPTIONS,
   type Store,
+  settleId,
 } from '@vm-sync/queue';
 import type { Plan } from '@vm-sync/steps';
 import type { FlowProducer, Job, Queue } from 'bullmq';
@@ -96,16 +99,20 @@ export class Runs {
       }
       const isOurs = run.recovery === recovery;
       if (isOurs) repairing.push(...run.windows);
+      const ofRun = failedJobs.filter((job) => job.data?.runId === run.id);
+      const { unprocessed = 0 } = await settle.getDependenciesCount({ unprocessed: true });
+      const rests = unprocessed <= ofRun.length && (await settle.isWaitingChildren());
       if (isCancelled) {
         // A chunk that was being copied goes on to its end: until then nobody else copies the same.
         inHand.push(...run.windows);
         if (isOurs && run.backfillId !== null) isBackfilling(run.backfillId, run);
+        else if (isOurs && !rests) inProgress = true;
+        // One that failed while its run was being cancelled would keep it from settling for ever.
+        for (const job of ofRun) await job.retry('failed').catch(() => undefined);
         continue;
       }
-      const ofRun = failedJobs.filter((job) => job.data?.runId === run.id);
       if (isOurs) failed.push(...ofRun);
-      const { unprocessed = 0 } = await settle.getDependenciesCount({ unprocessed: true });
-      if (unprocessed <= ofRun.length && (await settle.isWaitingChildren())) continue;
+      if (rests) continue;
       inHand.push(...run.windows);
       if (!isOurs) continue;
       if (run.backfillId === null) inProgress = true;
@@ -114,8 +121,12 @@ export class Runs {
     return { inProgress, backfilling, failed, repairing, inHand };
   }
 
-  async start(plan: Omit<Plan, 'complete'>, epoch: number, nowMs: number): Promise<RunRecord> {
-    const { direction, backfillId, recovery, chunks, stepMs, dedupMs } = plan;
+  async start(
+    plan: Omit<Plan, 'complete'> & { readonly cause: RunCause },
+    epoch: number,
+    nowMs: number,
+  ): Promise<RunRecord> {
+    const { direction, backfillId, recovery, cause, chunks, stepMs, dedupMs } = plan;
     const priority = priorityOf(plan);
     const run: RunRecord = {
       id: `${new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+Z/g, '')}-${randomBytes(2).toString('hex')}`,
@@ -124,6 +135,7 @@ export class Runs {
       createdMs: nowMs,
       backfillId,
       recovery,
+      cause,
       state: 'open',
       chunks: chunks.length,
       series: chunks.reduce((sum, chunk) => sum + chunk.series, 0),
@@ -151,7 +163,7 @@ export class Runs {
           stepMs,
           dedupMs,
         } satisfies ChunkOrder,
-        opts: { ...CHUNK_OPTIONS, ...priority, jobId: `chunk-${run.id}-${at + 1}` },
+        opts: { ...CHUNK_OPTIONS, ...priority, jobId: chunkId(run.id, at + 1) },
       })),
     });
     return run;
@@ -166,8 +178,6 @@ function priorityOf({ backfillId, recovery }: Pick<Plan, 'backfillId' | 'recover
   if (recovery) return { priority: RECOVERY_PRIORITY };
   return backfillId === null ? {} : { priority: BACKFILL_PRIORITY };
 }
-
-const settleId = (runId: string): string => `settle-${runId}`;
 
 export const describeRun = (run: RunRecord): string =>
   `run ${run.id}: ${run.chunks} chunks, ${run.samplesPlanned} samples, ${formatDirection(run.direction)}`;

@@ -1,7 +1,9 @@
 import { errorText, formatDuration } from '@vm-sync/core';
 import {
   AcceptOrder,
+  AcknowledgeOrder,
   BackfillOrder,
+  CancelRunOrder,
   CHECK_OPTIONS,
   CheckOrder,
   PinOrder,
@@ -13,7 +15,9 @@ import {
 import type { Config, Logger } from '@vm-sync/runtime';
 import { type Job, MetricsTime, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import { runAccept } from './accept.ts';
+import { runAcknowledge } from './acknowledge.ts';
 import { runBackfill } from './backfill.ts';
+import { runCancel } from './cancel-run.ts';
 import { requestCheck, runCheck } from './check.ts';
 import { createContext, type SchedulerContext } from './context.ts';
 import { Governor } from './govern.ts';
@@ -110,6 +114,12 @@ function checksWorker(of: SchedulerContext): Worker {
           return await runReconcile(context, ReconcileOrder.parse(job.data), job);
         }
         if (job.name === 'accept') return await runAccept(context, AcceptOrder.parse(job.data));
+        if (job.name === 'cancel-run') {
+          return await runCancel(context, CancelRunOrder.parse(job.data));
+        }
+        if (job.name === 'acknowledge') {
+          return await runAcknowledge(context, AcknowledgeOrder.parse(job.data), job);
+        }
         if (job.name === 'check-gaps') {
           return await runCheck(context, CheckOrder.parse(job.data), job, aborted);
         }

@@ -58,7 +58,7 @@ export async function settleRun(
     bytesCopied: bytes,
   });
   await store.saveRates(learnRates(await store.loadRates(), results));
-  await requestCheck(context, 'confirm', CONFIRM_AFTER_MS + 1_000);
+  await requestCheck(context, 'confirm', { delayMs: CONFIRM_AFTER_MS + 1_000 });
   const text = `run ${run.id} ${cancelled ? 'cancelled' : 'settled'}: ${samples} samples copied by ${results.length} chunks`;
   log.info({ runId: run.id, samples, bytes }, text);
   return text;

@@ -206,6 +206,7 @@ test('a check without READY withdraws it with its reasons; what is repaired sinc
       createdMs: settledMs - 10,
       backfillId: null,
       recovery: false,
+      cause: null,
       state: 'settled',
       chunks: 1,
       series: 1,

@@ -17,6 +17,7 @@ const runOf = (id: string, ageMs: number, more: Partial<RunRecord> = {}): RunRec
   createdMs: nowMs - ageMs,
   backfillId: null,
   recovery: false,
+  cause: null,
   state: 'open',
   chunks: 10,
   series: 10,

@@ -82,7 +82,7 @@ const UNSURE_MS = 5_000;
 /** A chunk of a paused run looks again so often; resuming calls it at once. */
 const PAUSED_MS = 60_000;
 
-/** A chunk that has nothing to do any more because its backfill or reconcile was cancelled. */
+/** A chunk that has nothing to do any more because its run was cancelled. */
 const CANCELLED: Omit<ChunkResult, 'tookMs'> = {
   outcome: 'cancelled',
   mode: 'none',
@@ -176,7 +176,7 @@ async function work(
     return result;
   } catch (error) {
     if (error instanceof RunEndedError) {
-      await diary.end(`cancelled with its ${order.recovery ? 'reconcile' : 'backfill'}`);
+      await diary.end('cancelled with its run');
       return { ...CANCELLED, tookMs: Date.now() - startedMs };
     }
     if (error instanceof RunPausedError) {
@@ -263,7 +263,7 @@ function chunkContext(
   };
 }
 
-/** The backfill or reconcile of a chunk was cancelled: there is nothing left to do, and nothing to mend. */
+/** The run of a chunk was cancelled: there is nothing left to do, and nothing to mend. */
 class RunEndedError extends Error {
   override name = 'RunEndedError';
 }

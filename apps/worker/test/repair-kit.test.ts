@@ -67,6 +67,7 @@ async function putOrdersInForce(connection: ReturnType<typeof connect>): Promise
     createdMs: toMs,
     backfillId: null,
     recovery: false,
+    cause: null,
     state: 'open',
     chunks: 1,
     series: 1,

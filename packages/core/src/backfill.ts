@@ -18,6 +18,8 @@ export interface Backfill {
   /** Selector texts that narrow it; empty for everything that SYNC_MATCH selects. */
   readonly match: readonly string[];
   readonly requestedMs: number;
+  /** Absent where an older version did not ask. */
+  readonly who?: string | undefined;
   readonly state: 'open' | 'paused' | 'cancelled' | 'done';
   /** What no comparison has proven yet, oldest first. */
   readonly unproven: readonly Window[];
@@ -77,7 +79,7 @@ const isSameRange = (one: Pick<Backfill, 'window' | 'match'>, asked: typeof one)
  */
 export function startBackfill<S extends Remembered>(
   state: S,
-  asked: Pick<Backfill, 'id' | 'window' | 'match' | 'requestedMs'>,
+  asked: Pick<Backfill, 'id' | 'window' | 'match' | 'requestedMs' | 'who'>,
 ): Changed<S> {
   if (state.backfills.some(({ id }) => id === asked.id)) return { state, events: [] };
   const refusal = whyNoBackfill(state, asked);

@@ -123,6 +123,18 @@ export type SyncEvent =
     }
   | { readonly kind: 'backfill-refused'; readonly id: string; readonly reason: string }
   | {
+      readonly kind: 'run-cancelled';
+      readonly id: string;
+      readonly direction: Direction;
+      readonly who: string;
+    }
+  | {
+      readonly kind: 'gap-acknowledged';
+      readonly gaps: number;
+      readonly samples: number;
+      readonly who: string;
+    }
+  | {
       readonly kind: 'surplus-found';
       /** From the passive site, which has it, to the active one. */
       readonly direction: Direction;
@@ -307,6 +319,18 @@ export function tell(event: SyncEvent): Telling {
       return logged(
         event.kind === 'backfill-given-up' ? 'warn' : 'info',
         `Backfill ${event.id} ${BACKFILL_WORDS[event.kind]}: ${where}, ${what}`,
+      );
+    }
+    case 'run-cancelled':
+      return logged(
+        'warn',
+        `Run ${event.id} (${formatDirection(event.direction)}) cancelled by ${event.who}: what it has not copied is still missing`,
+      );
+    case 'gap-acknowledged': {
+      const gaps = `${count(event.gaps)} stuck gap${event.gaps === 1 ? '' : 's'}`;
+      return logged(
+        'info',
+        `${gaps} acknowledged by ${event.who} (${count(event.samples)} samples): READY stays withheld`,
       );
     }
     case 'backfill-refused':

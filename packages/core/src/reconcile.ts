@@ -10,6 +10,8 @@ export interface Reconcile {
   /** From the site that was passive then to the one that was active. */
   readonly direction: DirectionKey;
   readonly requestedMs: number;
+  /** Absent where an older version did not ask. */
+  readonly who?: string | undefined;
   readonly state: 'open' | 'cancelled' | 'done';
   /** What of it is not proven yet, oldest first. */
   readonly windows: readonly Window[];
@@ -54,7 +56,7 @@ const openBackward = ({ activeSite, marks }: Remembered): readonly Window[] =>
  */
 export function startReconcile<S extends Remembered>(
   state: S,
-  { id, requestedMs }: Pick<Reconcile, 'id' | 'requestedMs'>,
+  { id, requestedMs, who }: Pick<Reconcile, 'id' | 'requestedMs' | 'who'>,
 ): Changed<S> {
   if (state.reconcile?.id === id) return { state, events: [] };
   const refusal = whyNoReconcile(state);
@@ -65,6 +67,7 @@ export function startReconcile<S extends Remembered>(
     id,
     direction: backwardKey(state.activeSite),
     requestedMs,
+    who,
     state: 'open',
     windows: openBackward(state),
     samplesRecovered: 0,

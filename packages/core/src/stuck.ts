@@ -18,6 +18,14 @@ export interface Attempt {
   readonly outcome: 'done' | 'short';
   /** True when the gap was the same afterwards, and people were told. */
   readonly stuck: boolean;
+  /** Who said that it is known and left as it is; absent when nobody did, or when the gap has changed since. */
+  readonly acknowledged?: Acknowledgement | undefined;
+}
+
+/** A person's word that a stuck gap is known. It changes nothing of what is true: READY stays withheld. */
+export interface Acknowledgement {
+  readonly who: string;
+  readonly atMs: number;
 }
 
 /** The chunks that were tried lately. */
@@ -195,7 +203,35 @@ function note(
     lastMs: atMs,
     outcome,
     stuck: same?.stuck ?? false,
+    acknowledged: same?.acknowledged,
   });
+}
+
+/** The name of a stuck gap, for people and scripts: it is another gap when its window or its series change. */
+export const stuckId = (attempt: ChunkId): string =>
+  [attempt.direction, attempt.window.fromMs, attempt.window.toMs, attempt.selectors].join('.');
+
+export interface Acknowledged {
+  readonly memory: StuckMemory;
+  /** Those that nobody had acknowledged before. */
+  readonly gaps: readonly Attempt[];
+}
+
+/** Remembers a person's word about stuck gaps, by their names. The first word about each counts. */
+export function acknowledgeStuck(
+  { attempted }: StuckMemory,
+  names: readonly string[],
+  acknowledged: Acknowledgement,
+): Acknowledged {
+  const gaps = attempted.filter(
+    (one) => one.stuck && !one.acknowledged && names.includes(stuckId(one)),
+  );
+  return {
+    gaps,
+    memory: {
+      attempted: attempted.map((one) => (gaps.includes(one) ? { ...one, acknowledged } : one)),
+    },
+  };
 }
 
 /** To be called when the destination of a direction restarted: it may take now what it refused or lost before. */
@@ -253,8 +289,15 @@ export function stuckReasons({ attempted }: StuckMemory, direction: Direction): 
   const { samples, window, sinceMs } = sumOf(stuck);
   const what = `${samples} samples in ${chunksText(stuck.length)}, ${formatWindow(window)}`;
   return [
-    `stuck since ${iso(sinceMs)}: ${what}: a repair that was read back as complete changed nothing; ${stuckUntilText(direction, window)}`,
+    `stuck since ${iso(sinceMs)}: ${what}: a repair that was read back as complete changed nothing; ${stuckUntilText(direction, window)}${acknowledgedText(stuck)}`,
   ];
+}
+
+function acknowledgedText(stuck: readonly Attempt[]): string {
+  const known = stuck.flatMap(({ acknowledged }) => acknowledged ?? []);
+  if (known.length === 0) return '';
+  const by = [...new Set(known.map(({ who }) => who))].join(', ');
+  return `; ${known.length === stuck.length ? '' : `${known.length} of them `}acknowledged by ${by}`;
 }
 
 const chunksText = (count: number): string => `${count} chunk${count === 1 ? '' : 's'}`;

@@ -52,6 +52,10 @@ export function todoOf(event: SyncEvent): string {
       return event.reason === null
         ? `Look at ${event.direction.destination}'s log, its disk and what stands before it; then restart it, or run the command that is named.`
         : `Mend what the sentence names (often a flag to raise on ${event.direction.destination}), then retry the failed chunks on the board (/queues).`;
+    case 'run-cancelled':
+      return 'Nothing when that was meant: the next check finds what is missing, and repairs it unless repairs are paused.';
+    case 'gap-acknowledged':
+      return 'Nothing more is told of it; see why it is stuck all the same: READY waits for it.';
     case 'backfill-started':
       return 'Nothing; vm-sync backfill list shows how far it is.';
     case 'backfill-paused':

@@ -95,6 +95,8 @@ const events: { readonly [K in SyncEvent['kind']]: SyncEvent & { readonly kind: 
     sinceMs: 0,
     reason: null,
   },
+  'run-cancelled': { kind: 'run-cancelled', id: 'run-1', direction, who: 'anna' },
+  'gap-acknowledged': { kind: 'gap-acknowledged', gaps: 1, samples: 10, who: 'anna' },
   'backfill-started': { kind: 'backfill-started', ...backfill },
   'backfill-paused': { kind: 'backfill-paused', ...backfill },
   'backfill-resumed': { kind: 'backfill-resumed', ...backfill },

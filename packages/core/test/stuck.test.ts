@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  acknowledgeStuck,
   type Chunk,
   directionFrom,
   forgetInto,
@@ -12,6 +13,7 @@ import {
   noteShort,
   type StuckMemory,
   setAsideStuck,
+  stuckId,
   stuckReasons,
   stuckSamples,
   tell,
@@ -294,4 +296,54 @@ test('no gap is repaired twice within a day unless something changed, and each i
     }),
     { numRuns: 500 },
   );
+});
+
+describe('a stuck gap that a person has acknowledged', () => {
+  const anna = { who: 'anna', atMs: nowMs };
+  const stuckOnce = setAsideStuck(
+    repaired(chunk(0), chunk(2)),
+    forward,
+    plan(chunk(0), chunk(2)),
+    nowMs,
+  );
+  const [first, second] = stuckOnce.memory.attempted;
+  const name = first ? stuckId(first) : '';
+  const known = acknowledgeStuck(stuckOnce.memory, [name, 'another'], anna);
+
+  test('is remembered with who and when; the first word counts, and only about what is stuck', () => {
+    expect(known.gaps).toEqual([first]);
+    expect(known.memory.attempted).toEqual([{ ...first, acknowledged: anna }, second]);
+    const again = acknowledgeStuck(known.memory, [name], { who: 'bert', atMs: nowMs + 1 });
+    expect(again).toEqual({ gaps: [], memory: known.memory });
+    expect(acknowledgeStuck(repaired(chunk(0)), [name], anna).gaps).toEqual([]);
+  });
+
+  test('keeps READY away all the same, and the reason names the person', () => {
+    expect(stuckReasons(known.memory, forward).join()).toMatch(
+      /80 samples .*; 1 of them acknowledged by anna$/,
+    );
+    const all = acknowledgeStuck(known.memory, [second ? stuckId(second) : ''], anna);
+    expect(stuckReasons(all.memory, forward).join()).toMatch(/; acknowledged by anna$/);
+  });
+
+  test('stays so when it is tried again and nothing changes, and is not told again', () => {
+    const tried = noteRepaired(known.memory, forward, [chunk(0)], nowMs + day);
+    const planned = setAsideStuck(tried, forward, plan(chunk(0)), nowMs + day + hour);
+    expect(planned.events).toEqual([]);
+    expect(planned.memory.attempted[0]).toMatchObject({ acknowledged: anna, times: 2 });
+  });
+
+  test('is another gap when it has changed, or its destination restarted: told anew', () => {
+    const grown = setAsideStuck(known.memory, forward, plan(chunk(0, 41)), nowMs + hour);
+    expect(grown.memory.attempted.some(({ acknowledged }) => acknowledged)).toBe(false);
+    const repairedAnew = noteRepaired(
+      forgetInto(known.memory, 'primary-to-dr'),
+      forward,
+      [chunk(0)],
+      nowMs + hour,
+    );
+    const told = setAsideStuck(repairedAnew, forward, plan(chunk(0)), nowMs + hour);
+    expect(told.events).toHaveLength(1);
+    expect(told.memory.attempted[0]?.acknowledged).toBeUndefined();
+  });
 });

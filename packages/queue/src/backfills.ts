@@ -37,6 +37,7 @@ export async function askForBackfill(
   { store, checks, dutyStore }: Desk,
   range: BackfillRange,
   grid: { readonly nowMs: number; readonly stepMs: number },
+  who?: string,
 ): Promise<AskedBackfill> {
   const [state, status] = await Promise.all([store.loadState(), store.loadStatus()]);
   const duty = await dutyStore.loadView();
@@ -52,7 +53,7 @@ export async function askForBackfill(
   if (refusal !== undefined) throw new BackfillRefusedError(undefined, refusal);
   const id = newOrderId(grid.nowMs);
   const { window, match } = sound;
-  const order: BackfillOrder = { action: 'start', id, window, match: [...match] };
+  const order: BackfillOrder = { action: 'start', id, window, match: [...match], who };
   await checks.add('backfill', order, { ...BACKFILL_OPTIONS, jobId: `backfill-${id}` });
   return { id, ...sound };
 }
@@ -65,12 +66,13 @@ export async function askToChange(
   { store, checks }: Omit<Desk, 'dutyStore'>,
   id: string,
   change: BackfillChange,
+  who?: string,
 ): Promise<void> {
   const state = await store.loadState();
   const backfill = state?.backfills.find((one) => one.id === id);
   const refusal = whyUnchangeable(backfill, id, change);
   if (refusal !== undefined) throw new BackfillRefusedError(undefined, refusal);
-  const order: BackfillOrder = { action: change, id };
+  const order: BackfillOrder = { action: change, id, who };
   await checks.add('backfill', order, BACKFILL_OPTIONS);
 }
 

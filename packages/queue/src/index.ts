@@ -1,5 +1,8 @@
+export * from './accept.ts';
+export * from './acknowledge.ts';
 export { AuditStore } from './audit-store.ts';
 export * from './backfills.ts';
+export * from './cancel-run.ts';
 export * from './certificate-store.ts';
 export { CheckHistoryStore, PastCheck } from './check-history-store.ts';
 export * from './connection.ts';
@@ -12,6 +15,7 @@ export * from './progress.ts';
 export * from './queues.ts';
 export * from './readiness.ts';
 export * from './reconcile.ts';
+export * from './requests.ts';
 export * from './schemas.ts';
 export { LoginRequest, SESSION_LIMITS_MS, SessionStore } from './session-store.ts';
 export { Store } from './store.ts';

@@ -5,7 +5,7 @@ export const PREFIX = '{vmsync}';
 
 /** One table of all queues; the name of a job is also the name of the step that does it. */
 export const QUEUES = {
-  /** `check-gaps`, `settle-run`, `backfill`, `reconcile` and `pin`: one at a time, in the scheduler: they own the state. */
+  /** `check-gaps`, `settle-run` and every wish of a person: one at a time, in the scheduler: they own the state. */
   checks: 'checks',
   /** `repair-chunk`, in the workers. */
   repairs: 'repairs',
@@ -70,6 +70,10 @@ export const NOTIFY_OPTIONS: JobsOptions = {
   // Not one of the queue's own: it waits for as long as a receiver asks.
   backoff: { type: 'notify' },
 };
+
+/** The names of a run's jobs: its settling, and its chunks from 1 on. */
+export const settleId = (runId: string): string => `settle-${runId}`;
+export const chunkId = (runId: string, number: number): string => `chunk-${runId}-${number}`;
 
 export const openQueue = (name: QueueName, connection: ConnectionOptions): Queue =>
   new Queue(QUEUES[name], { connection, prefix: PREFIX });

@@ -32,6 +32,7 @@ export async function askToReconcile(
   { store, checks }: Desk,
   syncDirection: 'active-to-passive' | 'both',
   nowMs: number,
+  who?: string,
 ): Promise<{ readonly id: string }> {
   if (syncDirection === 'both') throw new ReconcileRefusedError(RECOVERS_BY_ITSELF);
   const state = await store.loadState();
@@ -44,14 +45,15 @@ export async function askToReconcile(
   );
   if (refusal !== undefined) throw new ReconcileRefusedError(refusal);
   const id = newOrderId(nowMs);
-  const order: ReconcileOrder = { action: 'start', id };
+  const order: ReconcileOrder = { action: 'start', id, who };
   await checks.add('reconcile', order, { ...BACKFILL_OPTIONS, jobId: `reconcile-${id}` });
   return { id };
 }
 
 /** Asks the scheduler to stop. Throws a `ReconcileRefusedError` when nothing is under way. */
-export async function askToStopReconcile({ store, checks }: Desk): Promise<void> {
+export async function askToStopReconcile({ store, checks }: Desk, who?: string): Promise<void> {
   const state = await store.loadState();
   if (state?.reconcile?.state !== 'open') throw new ReconcileRefusedError(NOTHING_UNDER_WAY);
-  await checks.add('reconcile', { action: 'cancel' } satisfies ReconcileOrder, BACKFILL_OPTIONS);
+  const order: ReconcileOrder = { action: 'cancel', who };
+  await checks.add('reconcile', order, BACKFILL_OPTIONS);
 }

@@ -62,6 +62,7 @@ const backfill: z.ZodType<Backfill> = z.object({
   window,
   match: z.array(z.string().min(1)),
   requestedMs: ms,
+  who: z.string().optional(),
   state: z.enum(['open', 'paused', 'cancelled', 'done']),
   unproven: z.array(window),
   samplesRepaired: z.number().min(0),
@@ -87,6 +88,7 @@ const attempt: z.ZodType<Attempt> = z.object({
   lastMs: ms,
   outcome: z.enum(['done', 'short']),
   stuck: z.boolean(),
+  acknowledged: z.object({ who: z.string(), atMs: ms }).optional(),
 });
 
 const epoch = z.number().int().min(0);
@@ -135,6 +137,7 @@ const reconcile: z.ZodType<Reconcile> = z.object({
   id: z.string().min(1),
   direction: directionKey,
   requestedMs: ms,
+  who: z.string().optional(),
   state: z.enum(['open', 'cancelled', 'done']),
   windows: z.array(window),
   samplesRecovered: z.number().min(0),
@@ -236,9 +239,13 @@ const direction = z
   .object({ source: site, destination: site })
   .refine(({ source, destination }) => source !== destination, 'source and destination differ');
 
+/** Whose wish an order is; absent in orders that nobody gave, and in those of older versions. */
+const who = z.string().optional();
+
 /** What a `check-gaps` job carries. */
 export const CheckOrder = z.object({
   cause: z.enum(['schedule', 'start', 'confirm', 'direction', 'operator', 'duty']),
+  who,
 });
 export type CheckOrder = z.infer<typeof CheckOrder>;
 
@@ -249,21 +256,34 @@ export const BackfillOrder = z.discriminatedUnion('action', [
     id: z.string().min(1),
     window,
     match: z.array(z.string().min(1)),
+    who,
   }),
-  z.object({ action: z.enum(['pause', 'resume', 'cancel']), id: z.string().min(1) }),
+  z.object({ action: z.enum(['pause', 'resume', 'cancel']), id: z.string().min(1), who }),
 ]);
 export type BackfillOrder = z.infer<typeof BackfillOrder>;
 
 /** What a `reconcile` job carries: to recover once what only the passive site has, or to stop that. */
 export const ReconcileOrder = z.discriminatedUnion('action', [
-  z.object({ action: z.literal('start'), id: z.string().min(1) }),
-  z.object({ action: z.literal('cancel') }),
+  z.object({ action: z.literal('start'), id: z.string().min(1), who }),
+  z.object({ action: z.literal('cancel'), who }),
 ]);
 export type ReconcileOrder = z.infer<typeof ReconcileOrder>;
 
 /** What an `accept` job carries: a person says that the VM at this site is the right one. */
 export const AcceptOrder = z.object({ site });
 export type AcceptOrder = z.infer<typeof AcceptOrder>;
+
+/** What a `cancel-run` job carries. */
+export const CancelRunOrder = z.object({ runId: z.string().min(1), who: z.string() });
+export type CancelRunOrder = z.infer<typeof CancelRunOrder>;
+
+/** What an `acknowledge` job carries: a person's word that these stuck gaps are known. */
+export const AcknowledgeOrder = z.object({
+  /** Their names, by `stuckId`. */
+  gaps: z.array(z.string().min(1)).min(1),
+  who: z.string(),
+});
+export type AcknowledgeOrder = z.infer<typeof AcknowledgeOrder>;
 
 /** Who repairs, as the scheduler last saw it. */
 export const DutyViewSchema: z.ZodType<DutyView> = z.object({
@@ -366,6 +386,14 @@ export const ChunkResult = z.object({
 });
 export type ChunkResult = z.infer<typeof ChunkResult>;
 
+/** What made a run: the check that planned it, why that was made, and whose wish it was, where a person asked. */
+const runCause = z.object({
+  checkId: z.string(),
+  reason: CheckOrder.shape.cause,
+  who: z.string().nullable(),
+});
+export type RunCause = z.infer<typeof runCause>;
+
 /** A run: one plan's chunks and its settling. */
 export const RunRecord = z.object({
   id: z.string().min(1),
@@ -376,9 +404,11 @@ export const RunRecord = z.object({
   backfillId: z.string().min(1).nullable().default(null),
   /** True when it copies what only the passive site has to the active one. */
   recovery: z.boolean().default(false),
+  /** Null where an older version did not note it. */
+  cause: runCause.nullable().default(null),
   /**
-   * `open` while chunks are left, also failed ones; `paused` and `cancelled` with their backfill; `superseded` when the
-   * direction turned.
+   * `open` while chunks are left, also failed ones; `paused` with its backfill; `cancelled` with its backfill or by a
+   * person; `superseded` when the direction turned.
    */
   state: z.enum(['open', 'paused', 'cancelled', 'settled', 'superseded']),
   chunks: z.number().int().min(1),

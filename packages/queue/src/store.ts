@@ -129,9 +129,17 @@ export class Store {
 
   /** The chunks of a run that are done, in no order. They are for showing: what cannot be read is left out. */
   async finishedChunks(runId: string): Promise<FinishedChunk[]> {
-    const texts = await this.#redis.hvals(finishedKey(runId));
-    return texts.flatMap(
-      (text) => this.#parse(`a chunk of run ${runId}`, text, FinishedChunkSchema) ?? [],
+    return [...(await this.finishedByJob(runId)).values()];
+  }
+
+  /** The same by the names of their jobs. */
+  async finishedByJob(runId: string): Promise<ReadonlyMap<string, FinishedChunk>> {
+    const texts = Object.entries(await this.#redis.hgetall(finishedKey(runId)));
+    return new Map(
+      texts.flatMap(([jobId, text]) => {
+        const chunk = this.#parse(`a chunk of run ${runId}`, text, FinishedChunkSchema);
+        return chunk ? [[jobId, chunk] as const] : [];
+      }),
     );
   }
 

@@ -124,6 +124,7 @@ const run = (id: string, more: Partial<RunRecord> = {}): RunRecord => ({
   createdMs: nowMs - 30_000,
   backfillId: 'b1',
   recovery: false,
+  cause: null,
   state: 'open',
   chunks: 4,
   series: 10,

@@ -297,7 +297,13 @@ test('a run that an older version wrote belongs to no backfill', () => {
     samplesCopied: 0,
     bytesCopied: 0,
   };
-  expect(RunRecord.parse(run)).toEqual({ ...run, epoch: 0, backfillId: null, recovery: false });
+  expect(RunRecord.parse(run)).toEqual({
+    ...run,
+    epoch: 0,
+    backfillId: null,
+    recovery: false,
+    cause: null,
+  });
   for (const state of ['paused', 'cancelled']) {
     expect(RunRecord.safeParse({ ...run, state, backfillId: 'b' }).success).toBe(true);
   }

@@ -149,6 +149,7 @@ const run = (at: number): RunRecord => ({
   createdMs: at,
   backfillId: null,
   recovery: false,
+  cause: null,
   state: 'settled',
   chunks: 1,
   series: 2,

@@ -52,6 +52,7 @@ export function stateToFile(state: SyncState): Record<string, unknown> {
         since: iso(attempt.firstMs),
         samples_missing: attempt.samples,
         repairs: attempt.times,
+        acknowledged_by: attempt.acknowledged?.who ?? null,
       })),
     only_on_passive: onlyOnPassive(state),
     reconcile: reconcileOf(state),

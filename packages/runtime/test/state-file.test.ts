@@ -79,7 +79,9 @@ test('what no repair reaches, and what no repair changed, is listed', () => {
   };
   const reason = 'older than dr keeps (-retentionPeriod)';
   expect(written['beyond_repair']).toEqual([{ ...common, reason, samples_missing: null }]);
-  expect(written['stuck']).toEqual([{ ...common, samples_missing: 9, repairs: 1 }]);
+  expect(written['stuck']).toEqual([
+    { ...common, samples_missing: 9, repairs: 1, acknowledged_by: null },
+  ]);
 });
 
 test.each([EMPTY_STATE, state])('what is written is read', async (one) => {

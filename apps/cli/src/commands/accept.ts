@@ -1,4 +1,4 @@
-import { type AcceptOrder, BACKFILL_OPTIONS } from '@vm-sync/queue';
+import { askToAccept } from '@vm-sync/queue';
 import type { Config } from '@vm-sync/runtime';
 import { answer, EXIT, type ExitCode, type Json } from '../output.ts';
 import { readSite } from '../read-site.ts';
@@ -10,8 +10,7 @@ type Options = Json & { readonly site: string };
 export function accept(config: Config, options: Options): Promise<ExitCode> {
   const site = readSite(options.site);
   return withRedis(config, async ({ checks, noted }) => {
-    const order: AcceptOrder = { site };
-    await noted('accept', site, () => checks.add('accept', order, BACKFILL_OPTIONS));
+    await noted('accept', `site ${site}`, () => askToAccept(checks, site));
     const text = `${site}'s VM is accepted as it is; the next check marks it (vm-sync status)`;
     answer(options, { accepted: site }, text);
     return EXIT.fine;

@@ -49,8 +49,8 @@ export const backfill = (config: Config, options: Options): Promise<ExitCode> =>
       return forecast.samples > 0 ? EXIT.found : EXIT.fine;
     }
     return withRedis(config, async (desk) => {
-      const asked = await desk.noted('backfill', rangeText(range), () =>
-        askForBackfill(desk, range, grid),
+      const asked = await desk.noted('backfill', rangeText(range), (who) =>
+        askForBackfill(desk, range, grid, who),
       );
       const head = `backfill ${asked.id} asked for: ${rangeText(asked)}`;
       if (options.watch) {
@@ -182,7 +182,7 @@ export const changeBackfill =
   (change: BackfillChange) =>
   (config: Config, options: Json, [id = '']: readonly string[]): Promise<ExitCode> =>
     withRedis(config, async (desk) => {
-      await desk.noted(`backfill ${change}`, id, () => askToChange(desk, id, change));
+      await desk.noted(`${change}-backfill`, id, (who) => askToChange(desk, id, change, who));
       const text = `asked to ${change} backfill ${id}; vm-sync backfill list shows when it is`;
       answer(options, { id, asked: change }, text);
       return EXIT.fine;

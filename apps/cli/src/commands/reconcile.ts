@@ -21,8 +21,8 @@ export async function reconcile(config: Config, options: Options): Promise<ExitC
     return forecast.samples > 0 ? EXIT.found : EXIT.fine;
   }
   return withRedis(config, async (desk) => {
-    const asked = await desk.noted('reconcile', '', () =>
-      askToReconcile(desk, config.syncDirection, Date.now()),
+    const asked = await desk.noted('reconcile', '', (who) =>
+      askToReconcile(desk, config.syncDirection, Date.now(), who),
     );
     const text = `reconcile ${asked.id} asked for; vm-sync status --watch shows how it goes`;
     answer(options, asked, text);
@@ -32,7 +32,7 @@ export async function reconcile(config: Config, options: Options): Promise<ExitC
 
 export const stopReconcile = (config: Config, options: Json): Promise<ExitCode> =>
   withRedis(config, async (desk) => {
-    await desk.noted('reconcile cancel', '', () => askToStopReconcile(desk));
+    await desk.noted('cancel-reconcile', '', (who) => askToStopReconcile(desk, who));
     const text = 'asked to cancel the reconcile; vm-sync status shows when it is';
     answer(options, { asked: 'cancel' }, text);
     return EXIT.fine;

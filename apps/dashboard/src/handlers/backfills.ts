@@ -2,7 +2,7 @@ import { type BackfillChange, BackfillRefusedError, readBackfillWish } from '@vm
 import { askForBackfill, askToChange, BackfillRequest, loadProgress } from '@vm-sync/queue';
 import type { Context } from '../context.ts';
 import type { Answer, Handler } from '../http/serve.ts';
-import { oneAtATime } from '../one-at-a-time.ts';
+import { dryRunAnswer } from '../one-at-a-time.ts';
 
 /** The backfills that are remembered, the last one first, and how far they are. */
 export const listBackfills =
@@ -13,11 +13,10 @@ export const listBackfills =
   };
 
 /** Asks for a backfill, or says as a dry run what it would copy. */
-export const startBackfill = (context: Context): Handler => {
-  const dryRun = oneAtATime(context.forecasts.backfill);
-  return ({ body, person }) =>
+export const startBackfill =
+  ({ config, dutyStore, forecasts, store, queues }: Context): Handler =>
+  ({ body, person }) =>
     refusing(async () => {
-      const { config, dutyStore, log, store, queues } = context;
       const wish = BackfillRequest.safeParse(body ?? {});
       if (!wish.success) {
         return refusal(
@@ -27,15 +26,13 @@ export const startBackfill = (context: Context): Handler => {
       }
       const grid = { nowMs: Date.now(), settleMs: config.settleMs, stepMs: config.queryStepMs };
       const range = readBackfillWish(wish.data, grid);
-      if (wish.data.dryRun) return await dryRun(range);
-      const asked = await askForBackfill({ store, checks: queues.checks, dutyStore }, range, grid);
-      log.info({ who: person.name, backfillId: asked.id }, 'backfill asked for');
-      return { status: 202, body: asked };
+      if (wish.data.dryRun) return await dryRunAnswer(() => forecasts.backfill(range));
+      const desk = { store, checks: queues.checks, dutyStore };
+      return { status: 202, body: await askForBackfill(desk, range, grid, person.name) };
     });
-};
 
 export const changeBackfill =
-  ({ log, store, queues }: Context, change: BackfillChange): Handler =>
+  ({ store, queues }: Context, change: BackfillChange): Handler =>
   ({ params, person }) =>
     refusing(async () => {
       const id = params['id'] ?? '';
@@ -43,8 +40,7 @@ export const changeBackfill =
       if (!state?.backfills.some((one) => one.id === id)) {
         return refusal(404, 'there is no such backfill, or it ended too long ago to be remembered');
       }
-      await askToChange({ store, checks: queues.checks }, id, change);
-      log.info({ who: person.name, backfillId: id, change }, 'change of a backfill asked for');
+      await askToChange({ store, checks: queues.checks }, id, change, person.name);
       return { status: 202, body: { id, change } };
     });
 

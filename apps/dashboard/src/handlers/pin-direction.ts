@@ -5,8 +5,8 @@ import type { Handler } from '../http/serve.ts';
 
 /** Asks the scheduler to take a site for the active one, for a time, whatever DNS says. */
 export const pinDirection =
-  ({ queues, log }: Context): Handler =>
-  async ({ body, person }) => {
+  ({ queues }: Context): Handler =>
+  async ({ body }) => {
     const wish = PinRequest.safeParse(body ?? {});
     if (!wish.success) {
       const error = 'expected site and for, such as {"site": "dr", "for": "2h"}, as JSON or a form';
@@ -15,7 +15,6 @@ export const pinDirection =
     try {
       const pin = readPinWish(wish.data, Date.now());
       await askForPin(queues.checks, pin);
-      log.info({ who: person.name, ...pin }, 'pin asked for');
       return { status: 202, body: { pin } };
     } catch (error) {
       if (!(error instanceof PinRefusedError)) throw error;
@@ -24,9 +23,8 @@ export const pinDirection =
   };
 
 export const unpinDirection =
-  ({ queues, log }: Context): Handler =>
-  async ({ person }) => {
+  ({ queues }: Context): Handler =>
+  async () => {
     await askForUnpin(queues.checks);
-    log.info({ who: person.name }, 'end of the pin asked for');
     return { status: 202, body: { pin: null } };
   };

@@ -6,32 +6,28 @@ import {
 } from '@vm-sync/queue';
 import type { Context } from '../context.ts';
 import type { Answer, Handler } from '../http/serve.ts';
-import { oneAtATime } from '../one-at-a-time.ts';
+import { dryRunAnswer } from '../one-at-a-time.ts';
 
 /** Asks for what only the passive site has to be recovered once, or says as a dry run what that would copy. */
-export const startReconcile = (context: Context): Handler => {
-  const dryRun = oneAtATime(context.forecasts.reconcile);
-  return ({ body, person }) =>
+export const startReconcile =
+  ({ config, forecasts, store, queues }: Context): Handler =>
+  ({ body, person }) =>
     refusing(async () => {
-      const { config, log, store, queues } = context;
       const wish = ReconcileRequest.safeParse(body ?? {});
       if (!wish.success) {
         return { status: 400, body: { error: 'expected nothing but dryRun, as JSON or a form' } };
       }
-      if (wish.data.dryRun) return await dryRun();
+      if (wish.data.dryRun) return await dryRunAnswer(forecasts.reconcile);
       const desk = { store, checks: queues.checks };
-      const asked = await askToReconcile(desk, config.syncDirection, Date.now());
-      log.info({ who: person.name, reconcileId: asked.id }, 'reconcile asked for');
+      const asked = await askToReconcile(desk, config.syncDirection, Date.now(), person.name);
       return { status: 202, body: asked };
     });
-};
 
 export const stopReconcile =
-  ({ log, store, queues }: Context): Handler =>
+  ({ store, queues }: Context): Handler =>
   ({ person }) =>
     refusing(async () => {
-      await askToStopReconcile({ store, checks: queues.checks });
-      log.info({ who: person.name }, 'end of a reconcile asked for');
+      await askToStopReconcile({ store, checks: queues.checks }, person.name);
       return { status: 202, body: { change: 'cancel' } };
     });
 

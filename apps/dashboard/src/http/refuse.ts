@@ -11,12 +11,15 @@ export function refuse(
 ): void {
   response.status(status).set('cache-control', 'no-store');
   const path = request.originalUrl;
-  if (/^\/api(?:[/?]|$)/.test(path)) response.json({ error: sentence });
+  if (/^\/api(?:[/?]|$)/.test(path) && !isForm(request)) response.json({ error: sentence });
   // Bull Board shows `message` in its error toasts.
   else if (path.startsWith('/queues/api/')) response.json({ error: sentence, message: sentence });
   else if (isForPeople(request)) response.type('html').send(errorPage(sentence, personOf(request)));
   else response.type('text/plain').send(`${sentence}\n`);
 }
+
+/** A page's form is answered with a page. */
+const isForm = (request: Request): boolean => request.method === 'POST' && isForPeople(request);
 
 /** A browser that opens a page, or a script that renews one. */
 export const acceptsHtml = (request: Request): boolean =>

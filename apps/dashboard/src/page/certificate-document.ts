@@ -30,8 +30,7 @@ ${verdictSection(view, nowMs)}
 ${view.certificate !== null && content(view.certificate, view, nowMs)}
 ${historySection(view, nowMs)}
 </main>`,
-    place,
-    person,
+    { place, person },
   );
 
 const WORDS = {

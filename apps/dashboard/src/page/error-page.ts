@@ -7,8 +7,7 @@ export const errorPage = (sentence: string, person?: Person): string =>
   shell(
     'vm-sync',
     html`<main><section class="verdict unknown"><span class="sign" aria-hidden="true">?</span><div><h1><span class="word">No answer</span> <span class="why">${capitalised(sentence)}.</span></h1></div></section></main>`,
-    undefined,
-    person,
+    { person },
   );
 
 const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -8,6 +8,7 @@ import {
 import type { RunRecord } from '@vm-sync/queue';
 import type { ChunkStates, OpenRun, Overview } from '../overview.ts';
 import { type Html, html, type Part } from './html.ts';
+import { runHref } from './links.ts';
 import { badge, detail, facts, nothing, tableBox } from './parts.ts';
 import { ago, bytesText, countText, spanText } from './text.ts';
 
@@ -37,7 +38,7 @@ const slowedBy = ({ reason }: ShownPace): Html | undefined =>
 
 function openRun({ run, progress, chunks }: OpenRun, nowMs: number): Html {
   return html`<div class="card run" data-key="${run.id}">
-<p class="big">${formatDirection(run.direction)}${kindOf(run)} <a href="${runHref(run)}">run ${run.id}</a></p>
+<p class="big">${formatDirection(run.direction)}${kindOf(run)} <a href="${runHref(run.id)}">run ${run.id}</a></p>
 ${progressBar(progress)}
 <div class="figures">
 ${figure(formatShare(progress.share), 'done', progress.basis)}
@@ -54,9 +55,7 @@ ${facts([
 const figure = (amount: string, what: string, more?: string): Html =>
   html`<p><span class="amount">${amount}</span> ${what}${more !== undefined && detail(more)}</p>`;
 
-const runHref = ({ id }: RunRecord): string => `/runs/${encodeURIComponent(id)}`;
-
-function kindOf({ backfillId, recovery }: RunRecord): Html | undefined {
+export function kindOf({ backfillId, recovery }: RunRecord): Html | undefined {
   const kind = recovery ? 'recovery' : backfillId === null ? undefined : 'backfill';
   return kind && html` <span class="muted">${kind}</span>`;
 }
@@ -75,14 +74,17 @@ export function runsSection({ runs, nowMs }: Overview): Html {
   if (runs.length === 0) {
     return html`<section id="runs"><h2>Runs</h2>${nothing('No run yet: no gap has been found.')}</section>`;
   }
-  return html`<section id="runs"><h2>Runs</h2>${tableBox(
+  return html`<section id="runs"><h2>Runs</h2>${runsTable(runs, nowMs)}</section>`;
+}
+
+export const runsTable = (runs: readonly RunRecord[], nowMs: number): Html =>
+  tableBox(
     'The last runs',
     html`<thead><tr><th scope="col">Run</th><th scope="col">State</th><th scope="col">Direction</th><th scope="col">Window (UTC)</th><th scope="col" class="number">Chunks</th><th scope="col" class="number">Samples copied</th><th scope="col" class="number">Bytes</th></tr></thead>
 <tbody>${runs.map((run) => runRow(run, nowMs))}</tbody>`,
-  )}</section>`;
-}
+  );
 
-const RUN_BADGES = {
+export const RUN_BADGES = {
   open: badge('busy', 'open'),
   paused: badge('idle', 'paused'),
   cancelled: badge('idle', 'cancelled'),
@@ -91,7 +93,7 @@ const RUN_BADGES = {
 } as const;
 
 const runRow = (run: RunRecord, nowMs: number): Html => html`<tr data-key="${run.id}">
-<td><a href="${runHref(run)}">${run.id}</a><span class="detail">${ago(run.createdMs, nowMs)}</span></td>
+<td><a href="${runHref(run.id)}">${run.id}</a><span class="detail">${ago(run.createdMs, nowMs)}</span></td>
 <td>${RUN_BADGES[run.state]}</td>
 <td>${formatDirection(run.direction)}${run.recovery && kindOf(run)}</td>
 <td>${windowsText(run, nowMs)}</td>

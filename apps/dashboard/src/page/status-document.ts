@@ -1,5 +1,6 @@
 import type { Person } from '../http/person.ts';
 import type { Overview } from '../overview.ts';
+import { actionsSection } from './actions-section.ts';
 import { backfillSection } from './backfill-section.ts';
 import { conflictSection, surplusSection } from './beside-section.ts';
 import { checksSection } from './checks-section.ts';
@@ -19,6 +20,7 @@ export const statusDocument = (overview: Overview, person?: Person): string =>
     `${verdictWord(overview)} · vm-sync ${overview.role}`,
     html`<main>
 ${verdictSection(overview)}
+${actionsSection(overview, person)}
 ${repairSection(overview)}
 ${gapMapSection(overview)}
 ${failedSection(overview)}
@@ -38,6 +40,5 @@ ${checksSection(overview)}
 ${runsSection(overview)}
 ${eventsSection(overview)}
 </main>`,
-    overview.role,
-    person,
+    { place: overview.role, person },
   );

@@ -51,3 +51,7 @@ export const behind = (atMs: number, nowMs: number): Html =>
 /** An instant as itself; of the day of `nowMs` only its time. */
 export const instant = (atMs: number, nowMs: number): Html =>
   html`<time datetime="${new Date(atMs).toISOString()}" title="${instantText(atMs)}">${clockText(atMs, nowMs)} UTC</time>`;
+
+/** An instant to the second, for what follows closely upon another. */
+export const moment = (atMs: number, nowMs: number): Html =>
+  html`<time datetime="${new Date(atMs).toISOString()}" title="${agoText(atMs, nowMs)}">${dayText(atMs)} ${new Date(atMs).toISOString().slice(11, 19)} UTC</time>`;

@@ -21,8 +21,15 @@ export function stuckSection({ status, nowMs }: Overview): Html | undefined {
 <ul class="rows">${newest(stuck).map((attempt) => stuckRow(attempt, nowMs))}</ul></section>`;
 }
 
-const stuckRow = ({ direction, window, samples, times, firstMs }: Attempt, nowMs: number): Html =>
-  html`<li>${formatDirection(directionOf(direction))}, ${spanText(window, nowMs)} <span class="muted">${countText(samples)} samples, tried ${countText(times)} times, first ${ago(firstMs, nowMs)}</span></li>`;
+function stuckRow(
+  { direction, window, samples, times, firstMs, acknowledged }: Attempt,
+  nowMs: number,
+): Html {
+  const known =
+    acknowledged &&
+    html`<span class="detail">acknowledged by ${acknowledged.who}, ${ago(acknowledged.atMs, nowMs)}</span>`;
+  return html`<li>${formatDirection(directionOf(direction))}, ${spanText(window, nowMs)} <span class="muted">${countText(samples)} samples, tried ${countText(times)} times, first ${ago(firstMs, nowMs)}</span>${known}</li>`;
+}
 
 /** What became too old before it was proven. It is no reason to wait. */
 export function beyondSection({ status, nowMs }: Overview): Html | undefined {
