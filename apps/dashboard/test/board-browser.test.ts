@@ -1,11 +1,14 @@
+/// <reference lib="dom" />
+import { join } from 'node:path';
 import { formatFinding, formatKit, makeRepairKit } from '@vm-sync/core';
 import { type ChunkOrder, openQueue, PREFIX, QUEUES } from '@vm-sync/queue';
 import { until } from '@vm-sync/testkit';
 import { launchBrowser } from '@vm-sync/testkit/browser';
 import { FlowProducer, type Job, Worker } from 'bullmq';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { type Browser, keepShot, type Look, openPage } from './look.ts';
 import { type Bench, chunkOrder, gapsStatus, openRun, startBench } from './setup.ts';
+
+type Browser = Awaited<ReturnType<typeof launchBrowser>>;
 
 let browser: Browser;
 beforeAll(async () => {
@@ -37,8 +40,36 @@ const KIT = makeRepairKit(
   },
 );
 
+interface Look {
+  readonly scheme: 'light' | 'dark';
+  readonly width: number;
+}
+
 const WIDE: Look = { scheme: 'light', width: 1400 };
 const NARROW: Look = { scheme: 'dark', width: 400 };
+
+/** Opens a page and gathers what it complains of. The board asks for a font of Google's, which the policy refuses. */
+async function openPage(url: string, { scheme, width }: Look) {
+  const page = await browser.newPage({ colorScheme: scheme, viewport: { width, height: 900 } });
+  onTestFinished(() => page.close());
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => {
+    const expected = message.text().includes('fonts.googleapis.com');
+    if (message.type() === 'error' && !expected) complaints.push(message.text());
+  });
+  await page.goto(url);
+  return { page, complaints };
+}
+
+type Page = Awaited<ReturnType<typeof openPage>>['page'];
+
+/** With SHOTS=<folder> the pages can be looked at. */
+async function keepShot(page: Page, name: string, { scheme, width }: Look): Promise<void> {
+  const folder = process.env['SHOTS'];
+  if (folder === undefined) return;
+  await page.screenshot({ path: join(folder, `${name}-${scheme}-${width}.png`) });
+}
 
 /** A run with a chunk in every state: one is being copied until the test ends. */
 async function startRun({ redis, store }: Bench) {
@@ -98,15 +129,15 @@ test('the board says what is done, what failed and how to mend it, and retries b
   const bench = await startBench();
   const queue = await startRun(bench);
   const board = `${bench.dashboard.url}/queues`;
-  const { page, complaints } = await openPage(browser, board, WIDE);
+  const { page, complaints } = await openPage(board, WIDE);
   await page.getByText('repairs').first().waitFor();
-  await keepShot(page, 'board', WIDE, 'part');
+  await keepShot(page, 'board', WIDE);
   await page.goto(`${board}/queue/repairs/${SLOW}`);
   await page.getByText('dr → primary · bigip-06 ·').first().waitFor();
   await page.getByText('35%').first().waitFor();
   await page.getByRole('tab', { name: 'Progress' }).click();
   await page.getByText('1.2 M of 3.4 M samples').first().waitFor();
-  await keepShot(page, 'board-progress', WIDE, 'part');
+  await keepShot(page, 'board-progress', WIDE);
   expect(complaints).toEqual([]);
   for (const look of [NARROW, WIDE]) await looksAtFailure(board, look);
   await page.goto(`${board}/queue/repairs?status=failed`);
@@ -116,14 +147,14 @@ test('the board says what is done, what failed and how to mend it, and retries b
 }, 240_000);
 
 async function looksAtFailure(board: string, look: Look): Promise<void> {
-  const { page, complaints } = await openPage(browser, `${board}/queue/repairs/${BAD}`, look);
+  const { page, complaints } = await openPage(`${board}/queue/repairs/${BAD}`, look);
   await page.getByText('flag on dr: -search.maxUniqueTimeseries').first().waitFor();
   await page.getByText('43,200 samples').first().waitFor();
   await page.getByText('settle-run').first().waitFor();
-  await keepShot(page, 'board-failed', look, 'part');
+  await keepShot(page, 'board-failed', look);
   await page.getByRole('tab', { name: 'Logs' }).click();
   await page.getByText('curl -fsS -u').first().waitFor();
-  await keepShot(page, 'board-log', look, 'part');
+  await keepShot(page, 'board-log', look);
   const run = page.getByRole('link', { name: 'Run', exact: true });
   expect(await run.getAttribute('href')).toBe(`/runs/${RUN}`);
   expect(complaints).toEqual([]);

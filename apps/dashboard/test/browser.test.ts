@@ -1,10 +1,10 @@
 /// <reference lib="dom" />
+import { join } from 'node:path';
 import { openQueue, PREFIX, QUEUES } from '@vm-sync/queue';
 import { until } from '@vm-sync/testkit';
 import { launchBrowser } from '@vm-sync/testkit/browser';
 import { FlowProducer, Worker } from 'bullmq';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Browser, keepShot, LOOKS, openPage, type Page } from './look.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   type Bench,
   chunkOrder,
@@ -15,11 +15,48 @@ import {
   unknownStatus,
 } from './setup.ts';
 
+type Browser = Awaited<ReturnType<typeof launchBrowser>>;
+
 let browser: Browser;
 beforeAll(async () => {
   browser = await launchBrowser();
 }, 60_000);
 afterAll(() => browser.close());
+
+interface Look {
+  readonly scheme: 'light' | 'dark';
+  readonly width: number;
+}
+
+const LOOKS: Look[] = [
+  { scheme: 'light', width: 1400 },
+  { scheme: 'dark', width: 1400 },
+  { scheme: 'light', width: 400 },
+  { scheme: 'dark', width: 400 },
+];
+
+/** Opens a page and gathers what it complains of. The board asks for a font of Google's, which the policy refuses. */
+async function openPage(url: string, { scheme, width }: Look) {
+  const page = await browser.newPage({ colorScheme: scheme, viewport: { width, height: 900 } });
+  onTestFinished(() => page.close());
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => {
+    const expected = message.text().includes('fonts.googleapis.com');
+    if (message.type() === 'error' && !expected) complaints.push(message.text());
+  });
+  await page.goto(url);
+  return { page, complaints };
+}
+
+type Page = Awaited<ReturnType<typeof openPage>>['page'];
+
+/** With SHOTS=<folder> the pages can be looked at. */
+async function keepShot(page: Page, name: string, { scheme, width }: Look): Promise<void> {
+  const folder = process.env['SHOTS'];
+  if (folder === undefined) return;
+  await page.screenshot({ path: join(folder, `${name}-${scheme}-${width}.png`), fullPage: true });
+}
 
 const isTooWide = (page: Page): Promise<boolean> =>
   page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
@@ -101,7 +138,7 @@ describe.each(Object.keys(STATES))('the status page, %s', (state) => {
     const bench = await startBench();
     await STATES[state]?.(bench);
     for (const look of LOOKS) {
-      const { page, complaints } = await openPage(browser, bench.dashboard.url, look);
+      const { page, complaints } = await openPage(bench.dashboard.url, look);
       expect(complaints).toEqual([]);
       expect(await isTooWide(page), `too wide for ${look.width}`).toBe(false);
       await keepShot(page, `status-${state}`, look);
@@ -112,7 +149,7 @@ describe.each(Object.keys(STATES))('the status page, %s', (state) => {
 test('the status page renews itself, and says when it cannot', async () => {
   const bench = await startBench();
   await bench.store.saveStatus(readyStatus());
-  const { page } = await openPage(browser, bench.dashboard.url, { scheme: 'light', width: 800 });
+  const { page } = await openPage(bench.dashboard.url, { scheme: 'light', width: 800 });
   expect(await page.title()).toContain('READY · vm-sync');
   await bench.store.saveStatus(gapsStatus(['a new gap']));
   await page.getByText('a new gap').waitFor({ timeout: 15_000 });
