@@ -35,6 +35,7 @@ export function boardRouter(context: Context): RequestHandler[] {
         sortQueues: false,
         miscLinks: [
           { text: 'Status', url: '/' },
+          { text: 'Audit log', url: '/audit' },
           { text: 'Metrics', url: '/metrics' },
         ],
         favIcon: { default: '/assets/icon.svg', alternative: '/assets/icon.svg' },
