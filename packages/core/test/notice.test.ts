@@ -198,6 +198,12 @@ test('every event has a sentence, and one that says what to do', () => {
     gap-stuck (warn, sent)
       ⚠️ VM-Sync: Gap stuck: primary lacks 10 samples in 2 chunks, 1970-01-01T00:00:00Z – 02:00:00Z (dr → primary), as before the repair of 1970-01-01T00:00:00.000Z, which was read back as complete; look at primary's log and at what stands before it; repaired again when primary restarts, when the gap changes, after a day, or by vm-sync backfill --from 1970-01-01T00:00:00.000Z --to 1970-01-01T02:00:00.000Z
       Look at primary's log, its disk and what stands before it; then restart it, or run the command that is named.
+    run-cancelled (warn, logged)
+      Run run-1 (dr → primary) cancelled by anna: what it has not copied is still missing
+      Nothing when that was meant: the next check finds what is missing, and repairs it unless repairs are paused.
+    gap-acknowledged (info, logged)
+      1 stuck gap acknowledged by anna (10 samples): READY stays withheld
+      Nothing more is told of it; see why it is stuck all the same: READY waits for it.
     backfill-started (info, logged)
       Backfill b1 started: dr → primary, 1970-01-01T00:00:00Z – 02:00:00Z
       Nothing; vm-sync backfill list shows how far it is.

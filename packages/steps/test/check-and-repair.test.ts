@@ -425,11 +425,15 @@ test('a long check tells how far it is, and what it is doing', async () => {
     'looking backwards',
     'surveying',
   ]);
-  for (const wanted of ['seeking', 'proving']) {
+  // Seeking takes few questions, however long the window is.
+  for (const [wanted, least] of [
+    ['seeking', 1],
+    ['proving', 4],
+  ] as const) {
     const shares = told.flatMap(({ act, share }) =>
       act === wanted && share !== null ? share : [],
     );
     expect(shares).toEqual(shares.toSorted((a, b) => a - b));
-    expect([shares.length > 3, shares.at(-1)]).toEqual([true, 1]);
+    expect([shares.length >= least, shares.at(-1)]).toEqual([true, 1]);
   }
 });

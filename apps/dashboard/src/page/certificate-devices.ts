@@ -6,21 +6,24 @@ import {
   deviceName,
 } from '@vm-sync/core';
 import { type Html, html, type Part } from './html.ts';
-import { nothing } from './parts.ts';
-import { countText, instant, spanText } from './text.ts';
+import { nothing, tableBox } from './parts.ts';
+import { countText, datedSpanText, moment } from './text.ts';
 
 /** Both sides' counts by device, where they differ first. */
 export function devicesSection({ devices, direction }: Certificate, nowMs: number): Html {
-  const title = html`<h2>Devices <span class="muted">counts as of ${instant(devices.atMs, nowMs)}${devices.window !== null && `, samples of ${spanText(devices.window, nowMs)}`}</span></h2>`;
+  const title = html`<h2>Devices <span class="muted">counts as of ${moment(devices.atMs, nowMs)}${devices.window !== null && `, samples of ${datedSpanText(devices.window)}`}</span></h2>`;
   if (!devices.table) {
     return html`<section>${title}${nothing(`Not counted: ${devices.reason}. The proof above does not rest on it.`)}</section>`;
   }
   const { source, destination } = direction;
   return html`<section>${title}
 ${note(devices.table, destination)}
-<div class="wide"><table><thead>
-<tr><th>Device</th><th class="number">Series, ${source}</th><th class="number">Series, ${destination}</th><th class="number">Samples, ${source}</th><th class="number">Samples, ${destination}</th></tr>
-</thead><tbody>${devices.table.rows.map(deviceLine)}${sums(devices.table)}</tbody></table></div></section>`;
+${tableBox(
+  'Devices',
+  html`<thead>
+<tr><th scope="col">Device</th><th scope="col" class="number">Series, ${source}</th><th scope="col" class="number">Series, ${destination}</th><th scope="col" class="number">Samples, ${source}</th><th scope="col" class="number">Samples, ${destination}</th></tr>
+</thead><tbody>${devices.table.rows.map(deviceLine)}${sums(devices.table)}</tbody>`,
+)}</section>`;
 }
 
 function note({ fewer }: DeviceTable, destination: string): Part {

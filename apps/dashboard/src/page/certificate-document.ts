@@ -13,8 +13,9 @@ import {
   sitesSection,
 } from './certificate-sections.ts';
 import { type Html, html, type Part } from './html.ts';
+import { tableBox } from './parts.ts';
 import { shell } from './shell.ts';
-import { ago, instant } from './text.ts';
+import { ago, moment } from './text.ts';
 
 /** The page of a certificate, to be read, printed and kept: what may be said of it now comes first. */
 export const certificateDocument = (
@@ -40,6 +41,8 @@ const WORDS = {
   none: 'NO CERTIFICATE',
 } as const;
 
+const SIGNS = { valid: '✓', withdrawn: '✕', expired: '?', none: '?' } as const;
+
 const STYLES = {
   valid: 'ready',
   withdrawn: 'not-ready',
@@ -49,8 +52,9 @@ const STYLES = {
 
 function verdictSection(view: CertificateView, nowMs: number): Html {
   return html`<section class="verdict ${STYLES[view.state]}" aria-label="Certificate">
-<p class="word"><span class="muted">Parity certificate</span> ${WORDS[view.state]}</p>
-${sentence(view, nowMs)}
+<span class="sign" aria-hidden="true">${SIGNS[view.state]}</span>
+<div><h1><span class="muted">Parity certificate</span> <span class="word">${WORDS[view.state]}</span></h1>
+${sentence(view, nowMs)}</div>
 </section>`;
 }
 
@@ -58,25 +62,25 @@ function sentence(view: CertificateView, nowMs: number): Part {
   const { certificate } = view;
   if (view.state === 'none') return html`<p>${view.reason}</p>`;
   if (view.state !== 'valid') {
-    return html`<p>${WORDS[view.state].toLowerCase()} ${instant(view.atMs, nowMs)}: ${view.reason}</p>
+    return html`<p>${WORDS[view.state].toLowerCase()} ${moment(view.atMs, nowMs)}: ${view.reason}</p>
 <p>What it says below was proven until then, and proves nothing now.</p>`;
   }
   return (
     certificate !== null &&
     html`<p>${certificate.says}.</p>
-<p>Valid until ${instant(certificate.validUntilMs, nowMs)}, unless a check withdraws it before.</p>`
+<p>Valid until ${moment(certificate.validUntilMs, nowMs)}, unless a check withdraws it before.</p>`
   );
 }
 
 function content(certificate: Certificate, view: CertificateView, nowMs: number): Html {
-  return html`<p class="muted">Certificate <strong>${certificate.id}</strong> · ${formatDirection(certificate.direction)} · issued ${instant(certificate.issuedMs, nowMs)} by ${certificate.issuedBy}’s vm-sync · confirmed last ${instant(certificate.renewedMs, nowMs)}</p>
+  return html`<p class="muted">Certificate <strong>${certificate.id}</strong> · ${formatDirection(certificate.direction)} · issued ${moment(certificate.issuedMs, nowMs)} by ${certificate.issuedBy}’s vm-sync · confirmed last ${moment(certificate.renewedMs, nowMs)}</p>
 <div class="certified">
 ${provenCard(certificate, nowMs)}
 ${proofCard(certificate)}
 ${directionCard(certificate)}
 ${checkCard(certificate, nowMs)}
 ${repairedCard(certificate, nowMs)}
-${beyondCard(certificate, nowMs)}
+${beyondCard(certificate)}
 </div>
 ${sitesSection(certificate, nowMs)}
 ${settingsSection(certificate)}
@@ -96,10 +100,13 @@ function historySection({ history }: CertificateView, nowMs: number): Part {
   if (history.length === 0) return undefined;
   const rows = history.map(({ id, direction, issuedMs, ended }) => {
     const end = ended
-      ? html`${ended.how} ${instant(ended.atMs, nowMs)}: ${ended.reason}`
+      ? html`${ended.how} ${moment(ended.atMs, nowMs)}: ${ended.reason}`
       : html`not withdrawn`;
     return html`<tr><td><a href="/certificate/${id}">${id}</a></td><td>${direction}</td><td>${ago(issuedMs, nowMs)}</td><td class="wraps">${end}</td></tr>`;
   });
   return html`<section class="screen-only"><h2>Issued and withdrawn <span class="muted">newest first</span></h2>
-<div class="wide"><table><thead><tr><th>Certificate</th><th>Direction</th><th>Issued</th><th>What became of it</th></tr></thead><tbody>${rows}</tbody></table></div></section>`;
+${tableBox(
+  'Issued and withdrawn',
+  html`<thead><tr><th scope="col">Certificate</th><th scope="col">Direction</th><th scope="col">Issued</th><th scope="col">What became of it</th></tr></thead><tbody>${rows}</tbody>`,
+)}</section>`;
 }

@@ -8,8 +8,8 @@ import {
   type Window,
 } from '@vm-sync/core';
 import { type Html, html, type Part } from './html.ts';
-import { badge, card, detail, facts, nothing } from './parts.ts';
-import { bytesText, countText, instant, spanText } from './text.ts';
+import { badge, card, detail, facts, nothing, tableBox } from './parts.ts';
+import { bytesText, countText, datedSpanText, moment } from './text.ts';
 
 export function provenCard({ proven }: Certificate, nowMs: number): Html {
   const rows = proven.map(
@@ -23,17 +23,17 @@ function provenText(one: ProvenDirection, nowMs: number): Part {
   const whole =
     unproven.listed.length === 0 ? badge('good', 'all of') : badge('busy', 'not all of');
   return [
-    html`${whole} ${spanText({ fromMs, toMs: throughMs }, nowMs)}`,
-    windowsLine('besides', earlier, nowMs),
-    windowsLine('not proven', unproven, nowMs),
+    html`${whole} ${datedSpanText({ fromMs, toMs: throughMs })}`,
+    windowsLine('besides', earlier),
+    windowsLine('not proven', unproven),
     surveyed && detail('before that: counts per series and day agree, back to the retention'),
   ];
 }
 
 /** A list for people: the newest few. */
-function windowsLine(what: string, { listed, more }: Listed<Window>, nowMs: number): Part {
+function windowsLine(what: string, { listed, more }: Listed<Window>): Part {
   if (listed.length === 0) return undefined;
-  const shown = listed.slice(-3).map((window) => spanText(window, nowMs));
+  const shown = listed.slice(-3).map((window) => datedSpanText(window));
   const left = listed.length - shown.length + more;
   return detail(`${what}: ${shown.join(', ')}${left > 0 ? ` and ${countText(left)} more` : ''}`);
 }
@@ -74,7 +74,7 @@ export function checkCard({ check, direction }: Certificate, nowMs: number): Htm
     'The checks it rests on',
     facts([
       ['Clean in a row', `${check.cleanInARow}, ${check.cleanWanted} wanted`],
-      ['The last', [instant(check.atMs, nowMs), detail(`took ${formatDuration(check.tookMs)}`)]],
+      ['The last', [moment(check.atMs, nowMs), detail(`took ${formatDuration(check.tookMs)}`)]],
       ['Series compared', countText(check.series)],
       [`Samples, ${direction.source}`, countText(check.sourceSamples)],
       [`Samples, ${direction.destination}`, countText(check.destinationSamples)],
@@ -88,7 +88,7 @@ export function repairedCard({ repaired }: Certificate, nowMs: number): Html {
   const since =
     sinceMs === null
       ? html`<p class="muted">In all runs that are remembered.</p>`
-      : html`<p class="muted">Since the certificate before ended, ${instant(sinceMs, nowMs)}.</p>`;
+      : html`<p class="muted">Since the certificate before ended, ${moment(sinceMs, nowMs)}.</p>`;
   if (byDirection.length === 0) return card('What was repaired', [since, nothing('Nothing.')]);
   const rows = byDirection.map(
     ({ direction, runs, samples, bytes }) =>
@@ -100,13 +100,13 @@ export function repairedCard({ repaired }: Certificate, nowMs: number): Html {
   return card('What was repaired', [since, facts(rows)]);
 }
 
-export function beyondCard({ beyondRepair: { listed, more } }: Certificate, nowMs: number): Html {
+export function beyondCard({ beyondRepair: { listed, more } }: Certificate): Html {
   const title = 'Beyond repair';
   if (listed.length === 0) return card(title, nothing('Nothing.'));
   const rows = listed.map(
     ({ window, reason, samplesMissing }) =>
       [
-        spanText(window, nowMs),
+        datedSpanText(window),
         [
           reason,
           samplesMissing !== null && detail(`at least ${countText(samplesMissing)} samples`),
@@ -127,15 +127,18 @@ export function sitesSection({ sites, findings, pair }: Certificate, nowMs: numb
   const line = (name: string, show: (site: Certificate['sites']['dr']) => Part) =>
     html`<tr><th scope="row" class="wraps">${name}</th>${SITES.map((site) => html`<td class="wraps">${show(sites[site])}</td>`)}</tr>`;
   return html`<section><h2>Both databases</h2>
-<div class="wide"><table><thead><tr><th></th>${SITES.map((site) => html`<th>${site}</th>`)}</tr></thead><tbody>
+${tableBox(
+  'Both databases',
+  html`<thead><tr><td></td>${SITES.map((site) => html`<th scope="col">${site}</th>`)}</tr></thead><tbody>
 ${line('URL', ({ url }) => url)}
 ${line('Version', ({ version }) => version ?? UNSAID)}
 ${line('Deduplication (-dedup.minScrapeInterval)', ({ dedupMs }) => age(dedupMs))}
 ${line('Retention (-retentionPeriod)', ({ retentionMs }) => age(retentionMs))}
 ${line('Oldest it accepts (-maxBackfillAge)', ({ maxBackfillAgeMs }) => (maxBackfillAgeMs === null ? 'no limit known' : age(maxBackfillAgeMs)))}
-${line('Started', ({ startedMs }) => (startedMs === null ? UNSAID : instant(startedMs, nowMs)))}
+${line('Started', ({ startedMs }) => (startedMs === null ? UNSAID : moment(startedMs, nowMs)))}
 ${line(`Marker${pair === null ? '' : `, pair ${pair}`}`, ({ marker }) => marker)}
-</tbody></table></div>
+</tbody>`,
+)}
 ${findings.length > 0 && html`<ul>${findings.map((text) => html`<li>${text}</li>`)}</ul>`}
 </section>`;
 }

@@ -35,6 +35,9 @@ export function spanText({ fromMs, toMs }: Window, nowMs: number): string {
 export const clockText = (atMs: number, nowMs: number): string =>
   dayText(atMs) === dayText(nowMs) ? timeText(atMs) : `${dayText(atMs).slice(5)} ${timeText(atMs)}`;
 
+/** The same with the day in every case, for what is printed and kept. */
+export const datedSpanText = (window: Window): string => spanText(window, 0);
+
 function agoText(atMs: number, nowMs: number): string {
   const ageMs = nowMs - atMs;
   return ageMs < 1_000 ? 'just now' : `${formatDuration(Math.floor(ageMs / 1e3) * 1e3)} ago`;
