@@ -75,7 +75,7 @@ function sentence(view: CertificateView, nowMs: number): Part {
 function content(certificate: Certificate, view: CertificateView, nowMs: number): Html {
   return html`<p class="muted">Certificate <strong>${certificate.id}</strong> · ${formatDirection(certificate.direction)} · issued ${moment(certificate.issuedMs, nowMs)} by ${certificate.issuedBy}’s vm-sync · confirmed last ${moment(certificate.renewedMs, nowMs)}</p>
 <div class="certified">
-${provenCard(certificate, nowMs)}
+${provenCard(certificate)}
 ${proofCard(certificate)}
 ${directionCard(certificate)}
 ${checkCard(certificate, nowMs)}

@@ -11,14 +11,12 @@ import { type Html, html, type Part } from './html.ts';
 import { badge, card, detail, facts, nothing, tableBox } from './parts.ts';
 import { bytesText, countText, datedSpanText, moment } from './text.ts';
 
-export function provenCard({ proven }: Certificate, nowMs: number): Html {
-  const rows = proven.map(
-    (one) => [formatDirection(one.direction), provenText(one, nowMs)] as const,
-  );
+export function provenCard({ proven }: Certificate): Html {
+  const rows = proven.map((one) => [formatDirection(one.direction), provenText(one)] as const);
   return card('What is proven', facts(rows));
 }
 
-function provenText(one: ProvenDirection, nowMs: number): Part {
+function provenText(one: ProvenDirection): Part {
   const { fromMs, throughMs, earlier, unproven, surveyed } = one;
   const whole =
     unproven.listed.length === 0 ? badge('good', 'all of') : badge('busy', 'not all of');
@@ -33,7 +31,7 @@ function provenText(one: ProvenDirection, nowMs: number): Part {
 /** A list for people: the newest few. */
 function windowsLine(what: string, { listed, more }: Listed<Window>): Part {
   if (listed.length === 0) return undefined;
-  const shown = listed.slice(-3).map((window) => datedSpanText(window));
+  const shown = listed.slice(-3).map(datedSpanText);
   const left = listed.length - shown.length + more;
   return detail(`${what}: ${shown.join(', ')}${left > 0 ? ` and ${countText(left)} more` : ''}`);
 }
