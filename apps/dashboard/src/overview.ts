@@ -36,6 +36,8 @@ export interface FailedChunk {
   readonly order: ChunkOrder | undefined;
   readonly failedMs: number | undefined;
   readonly error: string;
+  /** What to do, where the worker has left word; otherwise undefined. */
+  readonly advice: string | undefined;
 }
 
 /** A run that is open or paused. */
@@ -88,7 +90,7 @@ const FAILED_SHOWN = 5;
 type Sources = Omit<Context, 'overview' | 'log' | 'redis' | 'forecasts'>;
 
 export async function loadOverview(context: Sources, nowMs: number): Promise<Overview> {
-  const { store, paces, dutyStore, queues, config, gapMaps, checkHistory } = context;
+  const { store, paces, dutyStore, queues, kits, config, gapMaps, checkHistory } = context;
   const [status, runs, events, jobs, repairsPaused, failedChunks, pace, duty, state] =
     await Promise.all([
       store.loadStatus(),
@@ -96,7 +98,7 @@ export async function loadOverview(context: Sources, nowMs: number): Promise<Ove
       store.listEvents(EVENTS_SHOWN),
       countJobs(queues),
       queues.repairs.isPaused(),
-      lastFailedChunks(queues),
+      lastFailedChunks(queues, kits),
       paces.current(config.paceLimits),
       dutyStore.loadView(),
       store.loadState(),
@@ -132,17 +134,24 @@ export async function countJobs(queues: Context['queues']): Promise<JobCounts> {
   return Object.fromEntries(await Promise.all(counted));
 }
 
-async function lastFailedChunks({ repairs }: Context['queues']): Promise<FailedChunk[]> {
+async function lastFailedChunks(
+  { repairs }: Context['queues'],
+  kits: Context['kits'],
+): Promise<FailedChunk[]> {
   const jobs = await repairs.getJobs(['failed'], 0, FAILED_SHOWN - 1);
   // A job may vanish between its listing and its reading.
-  return jobs.filter((job) => job !== undefined).map(failedChunk);
+  const known = jobs.filter((job) => job !== undefined);
+  return Promise.all(
+    known.map(async (job) => failedChunk(job, (await kits.load(job.id ?? ''))?.advice)),
+  );
 }
 
-const failedChunk = (job: Job): FailedChunk => ({
+const failedChunk = (job: Job, advice: string | undefined): FailedChunk => ({
   jobId: job.id ?? '',
   order: ChunkOrder.safeParse(job.data).data,
   failedMs: job.finishedOn,
   error: (job.failedReason ?? '').trim().split('\n', 1)[0] || 'no reason given',
+  advice,
 });
 
 async function openRunsOf(

@@ -14,6 +14,7 @@ import { until } from '@vm-sync/testkit';
 import { launchBrowser } from '@vm-sync/testkit/browser';
 import { Worker } from 'bullmq';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { inaccessible } from './look.ts';
 import { type Bench, chunkOrder, gapsStatus, openRun, startBench } from './setup.ts';
 
 type Browser = Awaited<ReturnType<typeof launchBrowser>>;
@@ -124,7 +125,7 @@ async function fillWithWork(bench: Bench) {
   return { queue, run };
 }
 
-test('every page loads without a complaint, and is not too wide for a phone', async () => {
+test('every page loads without a complaint, is accessible, and is not too wide for a phone', async () => {
   const bench = await startBench();
   const { run } = await fillWithWork(bench);
   const pages = {
@@ -154,6 +155,7 @@ test('every page loads without a complaint, and is not too wide for a phone', as
           () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
         );
         expect([name, width, isTooWide]).toEqual([name, width, false]);
+        expect([name, await inaccessible(page)]).toEqual([name, []]);
         if (folder === undefined) continue;
         const file = join(folder, `${name}-${colorScheme}-${width}.png`);
         await page.screenshot({ path: file, fullPage: true });

@@ -1,11 +1,17 @@
 /// <reference lib="dom" />
 
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { connect } from '@vm-sync/queue';
 import { launchBrowser } from '@vm-sync/testkit/browser';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type Browser, keepShot, LOOKS, type Look, openPage, type Page } from './look.ts';
+import {
+  type Browser,
+  inaccessible,
+  keepShot,
+  LOOKS,
+  type Look,
+  openPage,
+  type Page,
+} from './look.ts';
 import { gapsStatus, readyStatus, startBench } from './setup.ts';
 import { STATES } from './states.ts';
 
@@ -22,20 +28,6 @@ type Locator = ReturnType<Page['locator']>;
 
 const isTooWide = (page: Page): Promise<boolean> =>
   page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
-
-/** What axe finds wrong, each with where. Its source is put into the page beside the policy, which only tests may. */
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-async function inaccessible(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  return await page.evaluate(async () => {
-    const axe = (globalThis as unknown as { axe: typeof import('axe-core') }).axe;
-    const { violations } = await axe.run(document);
-    return violations.flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
-    );
-  });
-}
 
 describe.each(Object.keys(STATES))('the status page, %s', (state) => {
   test('is small, accessible, asks no other host and complains of nothing, in light and dark, wide and narrow', async () => {

@@ -4,6 +4,7 @@ import { type Certificate, type DeviceAmount, deviceTable, recordsAfter } from '
 import { CertificateStore, certificateDigest, connect, type Status } from '@vm-sync/queue';
 import { launchBrowser } from '@vm-sync/testkit/browser';
 import { expect, onTestFinished, test } from 'vitest';
+import { inaccessible } from './look.ts';
 import { type Bench, gapsStatus, readyStatus, startBench, unknownStatus } from './setup.ts';
 
 const HOUR_MS = 3_600_000;
@@ -220,6 +221,7 @@ test('the page reads well on screens and on paper, and follows a withdrawal', as
         () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
       );
       expect(tooWide, `too wide for ${width}`).toBe(false);
+      expect(await inaccessible(page)).toEqual([]);
       if (folder !== undefined) {
         const path = join(folder, `certificate-${colorScheme}-${width}.png`);
         await page.screenshot({ path, fullPage: true });

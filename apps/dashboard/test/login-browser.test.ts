@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openQueue } from '@vm-sync/queue';
 import { launchBrowser } from '@vm-sync/testkit/browser';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { inaccessible } from './look.ts';
 import { type Bench, readyStatus, startBench, stopClock } from './setup.ts';
 
 /** Over plain HTTP browsers trust loopback addresses more than names: they then tell where a request comes from. */
@@ -76,6 +77,7 @@ test('to the page that was asked for by the login, and out by the button', async
     expect(await page.title()).toBe('Log in · vm-sync dr');
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('user');
     expect(await isTooWide(page)).toBe(false);
+    expect(await inaccessible(page)).toEqual([]);
     await keepShot(page, 'login', look);
     await logIn(page, login);
     await page.getByText('anna (operator)').waitFor();

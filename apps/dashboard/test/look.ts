@@ -1,4 +1,6 @@
 /// <reference lib="dom" />
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { launchBrowser } from '@vm-sync/testkit/browser';
 import { onTestFinished } from 'vitest';
@@ -46,4 +48,18 @@ export async function keepShot(
   if (folder === undefined) return;
   const path = join(folder, `${name}-${scheme}-${width}.png`);
   await page.screenshot({ path, fullPage: extent === 'whole' });
+}
+
+/** What axe finds wrong, each with where. Its source is put into the page beside the policy, which only tests may. */
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+export async function inaccessible(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return await page.evaluate(async () => {
+    const axe = (globalThis as unknown as { axe: typeof import('axe-core') }).axe;
+    const { violations } = await axe.run(document);
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+    );
+  });
 }

@@ -3,6 +3,7 @@ import {
   CheckHistoryStore,
   connect,
   GapMapStore,
+  KitStore,
   type RunRecord,
   type Status,
   Store,
@@ -28,6 +29,7 @@ export interface Bench {
   readonly dashboard: Dashboard;
   readonly store: Store;
   readonly gapMaps: GapMapStore;
+  readonly kits: KitStore;
   readonly checkHistory: CheckHistoryStore;
   /** Asks the dashboard; headers and method as for `fetch`. */
   get(
@@ -63,6 +65,7 @@ export async function startBench({
     dashboard,
     store: new Store(client, () => undefined),
     gapMaps: new GapMapStore(client),
+    kits: new KitStore(client),
     checkHistory: new CheckHistoryStore(client),
     get: (path, init) => ask(`${dashboard.url}${path}`, init),
   };

@@ -1,4 +1,4 @@
-import type { GapMap, GapMaps } from '@vm-sync/core';
+import { type GapMap, type GapMaps, makeRepairKit } from '@vm-sync/core';
 import {
   connect,
   openQueue,
@@ -207,6 +207,7 @@ export async function fillWithWork(bench: Bench): Promise<void> {
   await store.saveRun({ ...openRun('run-0', nowMs - 8e6), state: 'superseded' });
   await store.saveRun({ ...openRun('run-1'), samplesPlanned: 49_014 });
   await fillEvents(bench, nowMs);
+  await bench.kits.save('bad', kitOfFull());
   await failSomeChunks(redis.url);
   for (const jobId of ['one', 'two']) {
     const chunk = { atMs: nowMs - 5_000, planned: 7_983, samples: 7_983, bytes: 161_000 };
@@ -235,6 +236,22 @@ const chunk = (jobId: string, attempts: number) => ({
   opts: { jobId, attempts, backoff: { type: 'fixed', delay: 600_000 } },
 });
 
+const FULL = 'primary (http://192.168.100.144:8428) answered 503 to an import; free disk';
+
+/** What a worker leaves with a chunk that failed for good. */
+export const kitOfFull = () =>
+  makeRepairKit(
+    { text: FULL, site: 'primary' },
+    {
+      failedMs: Date.now(),
+      direction: { source: 'dr', destination: 'primary' },
+      counts: { source: { samples: 3_000, why: null }, destination: { samples: 0, why: null } },
+      commands: [],
+      notes: [],
+      places: { primary: 'REMOTE', dr: 'LOCAL' },
+    },
+  );
+
 async function failSomeChunks(redisUrl: string): Promise<void> {
   const connection = { url: redisUrl };
   const flow = new FlowProducer({ connection, prefix: PREFIX });
@@ -250,7 +267,7 @@ async function failSomeChunks(redisUrl: string): Promise<void> {
     QUEUES.repairs,
     async ({ id }) => {
       if (id === 'good') return { outcome: 'repaired' };
-      throw new Error('primary (http://192.168.100.144:8428) answered 503 to an import; free disk');
+      throw new Error(FULL);
     },
     { connection, prefix: PREFIX },
   );

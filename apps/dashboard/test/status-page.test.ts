@@ -10,6 +10,7 @@ import {
   startBench,
   unknownStatus,
 } from './setup.ts';
+import { kitOfFull } from './states.ts';
 
 test('before the first check: unknown, and what to do', async () => {
   const { get } = await startBench();
@@ -108,8 +109,8 @@ test('a ready that has grown old is not ready any more', async () => {
   expect(text).not.toContain('<title>READY');
 });
 
-test('shows the open run with its chunks by state, and the failed chunk with the first line of its error', async () => {
-  const { get, store, redis } = await startBench();
+test('shows the open run with its chunks by state, and the failed chunk with the first line of its error and what to do', async () => {
+  const { get, kits, store, redis } = await startBench();
   await store.saveStatus(gapsStatus(['primary lacks samples']));
   await store.saveRun(openRun('run-1'));
   const repairs = openQueue('repairs', { url: redis.url });
@@ -137,7 +138,11 @@ test('shows the open run with its chunks by state, and the failed chunk with the
   onTestFinished(() => worker.close());
   const job = (await worker.getNextJob('token')) as Job;
   await job.moveToFailed(new Error('dr answered 503\nsecond line'), 'token');
+  const kit = kitOfFull();
+  await kits.save(job.id ?? '', kit);
   const { text } = await get('/');
+  expect(kit.advice).not.toBe('');
+  expect(text).toContain(`What to do: ${kit.advice.slice(0, 20)}`);
   expect(text).toContain('2 waiting · 1 failed');
   expect(text).toContain(`href="/queues/queue/repairs/${job.id}"`);
   expect(text).toContain('dr answered 503');

@@ -13,6 +13,7 @@ import {
   type SyncEvent,
   type SyncState,
   setAsideStuck,
+  worstGroups,
 } from '@vm-sync/core';
 import {
   CHECK_OPTIONS,
@@ -108,7 +109,8 @@ export async function runCheck(
     { report: result.report, events, ready: checked.failbackReady },
     lastingLimits(config),
   );
-  for (const event of [...result.events, ...beginning.events, ...events, ...lasting.events]) {
+  for (const told of [...result.events, ...beginning.events, ...events, ...lasting.events]) {
+    const event = withGroups(told, result);
     await emit(context, event, {
       isKnown: event.kind === 'failback-ready' && lasting.readyIsKnown,
     });
@@ -130,6 +132,10 @@ export async function runCheck(
   log.info({ outcome, tookMs }, outcome === 'unknown' ? `check (${order.cause}): unknown` : text);
   return text;
 }
+
+/** What is missing is named where the check has drawn a map of it. */
+const withGroups = (event: SyncEvent, { gapMap }: CheckResult): SyncEvent =>
+  event.kind === 'gap-detected' && gapMap ? { ...event, about: worstGroups(gapMap) } : event;
 
 /** Short, because it becomes the value of a label: servers may be told to drop series with long ones. */
 const newPairName = (): string => randomBytes(6).toString('hex');

@@ -24,6 +24,8 @@ export type SyncEvent =
       readonly atLeast?: boolean | undefined;
       /** From the first of them to the last. */
       readonly window?: Window | undefined;
+      /** The devices or metrics that lack most, in a few words. */
+      readonly about?: string | undefined;
     }
   | {
       readonly kind: 'repair-under-way';
@@ -178,9 +180,10 @@ export function tell(event: SyncEvent): Telling {
       const least = event.atLeast ? 'at least ' : '';
       const what = `${least}${count(event.samples)} samples missing on ${event.direction.destination}`;
       const where = event.window === undefined ? '' : `, in ${formatWindow(event.window)}`;
+      const of = event.about ? `; ${event.about}` : '';
       return message(
         'warn',
-        `⚠️ VM-Sync: ${gaps} (${what}, ${formatDirection(event.direction)}${where})`,
+        `⚠️ VM-Sync: ${gaps} (${what}, ${formatDirection(event.direction)}${where}${of})`,
       );
     }
     case 'repair-under-way': {

@@ -59,6 +59,20 @@ export const axisWindow = ({ fromMs, columnMs, columns }: GapMapAxis): Window =>
   toMs: fromMs + columns * columnMs,
 });
 
+const NAMED_MOST = 3;
+
+/** Where most is missing, in a few words: `instance bigip-08, bigip-01, bigip-02 and 6 more`. */
+export function worstGroups({ label, rows }: Pick<GapMap, 'label' | 'rows'>): string {
+  const hit = rows.filter(({ missing }) => missing.some((samples) => samples > 0));
+  const named = hit.flatMap(({ group }) => group || []).slice(0, NAMED_MOST);
+  const name = label === '__name__' ? 'metric' : label;
+  if (named.length === 0) return '';
+  const hasRest = hit.some(({ group }) => group === null);
+  const more = hit.length - named.length;
+  const others = hasRest ? ' and others' : more > 0 ? ` and ${more} more` : '';
+  return `${name} ${named.join(', ')}${others}`;
+}
+
 /** Spreads an amount evenly over a stretch of time, in whole numbers whose sum is the amount; what lies outside is put at the ends. */
 export function spread(
   into: Float64Array | number[],

@@ -14,6 +14,7 @@ import {
   sharedAxis,
   spread,
   withFewerRows,
+  worstGroups,
 } from '../src/index.ts';
 
 const STEP_MS = 300_000;
@@ -34,6 +35,18 @@ function draw(gaps: readonly Gap[], counts?: Parameters<typeof gapMapOf>[3], kno
   const about = { atMs: NOON_MS, direction: 'dr-to-primary', label: 'instance', ...axis } as const;
   return gapMapOf(about, found, namedGroups(found, known), counts);
 }
+
+test('what lacks most is named in a few words', () => {
+  const of = (names: readonly string[]) =>
+    worstGroups(draw(names.map((name, at) => gap(name, 0, 1, 100 - at))));
+  expect(of(['a'])).toBe('instance a');
+  expect(of(['a', 'b', 'c'])).toBe('instance a, b, c');
+  expect(of(['a', 'b', 'c', 'd', 'e'])).toBe('instance a, b, c and 2 more');
+  expect(of(Array.from({ length: 40 }, (_, at) => `bigip-${at}`))).toMatch(
+    /^instance bigip-0, bigip-1, bigip-2 and others$/,
+  );
+  expect(worstGroups({ label: '__name__', rows: [] })).toBe('');
+});
 
 const gaps = fc.array(
   fc

@@ -276,6 +276,14 @@ test.each([
   expect(noticeOf(event, 0).todo).toMatch(todo);
 });
 
+test('a gap is told with what lacks most', () => {
+  const gap = { kind: 'gap-detected', direction, gaps: 1, samples: 5 } as const;
+  expect(tell({ ...gap, about: 'instance bigip-08 and 6 more' }).text).toBe(
+    '⚠️ VM-Sync: 1 data gap detected (5 samples missing on primary, dr → primary; instance bigip-08 and 6 more)',
+  );
+  expect(tell({ ...gap, about: '' }).text).toMatch(/dr → primary\)$/);
+});
+
 test('what remains is said when a repair is complete', () => {
   const complete = (remains: readonly string[] | undefined) =>
     tell({ ...events['sync-complete'], remains }).text;

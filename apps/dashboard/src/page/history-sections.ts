@@ -15,10 +15,10 @@ export function failedSection({ failedChunks, jobs, nowMs }: Overview): Html | u
 <ul class="rows">${failedChunks.map((chunk) => failedRow(chunk, nowMs))}</ul></section>`;
 }
 
-function failedRow({ jobId, order, failedMs, error }: FailedChunk, nowMs: number): Html {
+function failedRow({ jobId, order, failedMs, error, advice }: FailedChunk, nowMs: number): Html {
   const href = `/queues/queue/${QUEUES.repairs}/${encodeURIComponent(jobId)}`;
   const title = order ? chunkTitle(order, nowMs) : `job ${jobId}`;
-  return html`<li data-key="${jobId}"><a href="${href}">${title}</a> <span class="muted">${failedMs !== undefined && ago(failedMs, nowMs)}</span><span class="detail">${error}</span></li>`;
+  return html`<li data-key="${jobId}"><a href="${href}">${title}</a> <span class="muted">${failedMs !== undefined && ago(failedMs, nowMs)}</span><span class="detail">${error}</span>${advice !== undefined && html`<span class="detail">What to do: ${advice}</span>`}</li>`;
 }
 
 const SEVERITIES = {
