@@ -39,7 +39,7 @@ export class Diary {
   }
 
   /** A line for both logs, and what the progress says until more is known. */
-  say(text: string, severity: 'info' | 'warn' = 'info'): void {
+  say(text: string, severity: 'info' | 'warn' | 'error' = 'info'): void {
     this.#tell({ says: this.#line(text, severity) });
   }
 
@@ -60,7 +60,7 @@ export class Diary {
     this.#tell({ ...chunkProgress(copied) });
   }
 
-  async end(text: string, severity: 'info' | 'warn' = 'info'): Promise<void> {
+  async end(text: string, severity: 'info' | 'warn' | 'error' = 'info'): Promise<void> {
     this.say(text, severity);
     await this.#pending;
   }
@@ -101,7 +101,7 @@ export class Diary {
   }
 
   /** A line for both logs; gives back what it says there. */
-  #line(text: string, severity: 'info' | 'warn' = 'info'): string {
+  #line(text: string, severity: 'info' | 'warn' | 'error' = 'info'): string {
     const clean = this.#clean(text);
     this.#log[severity](clean);
     this.note(`${new Date().toISOString()} ${this.#prefix}: ${clean}`);

@@ -338,12 +338,12 @@ async function failed(
     await job.moveToDelayed(Date.now() + (error.retryAfterMs ?? BUSY_MS), token);
     throw new DelayedError();
   }
-  await diary.end(`failed: ${text}`, 'warn');
-  if (error instanceof VmSyncError && error.timedOut) await diary.countTimeout();
-  await diary.markTurned(error instanceof TurnedError);
   // Whoever lost the job to another worker leaves it alone.
   const isLost = signal.aborted && signal.reason !== 'shutdown';
   const isForGood = !isLost && (kind === 'final' || isLastTry(job));
+  await diary.end(`failed: ${text}`, isForGood ? 'error' : 'warn');
+  if (error instanceof VmSyncError && error.timedOut) await diary.countTimeout();
+  await diary.markTurned(error instanceof TurnedError);
   const kit = isForGood ? await leaveRepairKit(job, order, error, diary, context) : undefined;
   if (error instanceof ShortError && kind === 'final') await diary.markShort();
   await diary.written();

@@ -247,7 +247,7 @@ export function tell(event: SyncEvent): Telling {
     case 'check-unknown':
       // Of the others people are told otherwise: of a direction, of a wrong database.
       return event.siteFailed
-        ? whenItLasts('error', `🔌 VM-Sync: Check unknown: ${event.reason}`)
+        ? whenItLasts('warn', `🔌 VM-Sync: Check unknown: ${event.reason}`)
         : logged('warn', `Check unknown: ${event.reason}`);
     case 'sites-reached':
       return message(

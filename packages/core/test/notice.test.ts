@@ -159,7 +159,7 @@ test('every event has a sentence, and one that says what to do', () => {
     pin-ended (warn, sent)
       📌 VM-Sync: Pin ended: dr was pinned by hand until 1970-01-01T01:00:00.000Z; the direction follows DNS or ACTIVE_SITE again
       Nothing when DNS or ACTIVE_SITE is right again. Otherwise: vm-sync pin dr --for 2h
-    check-unknown (error, sent when it lasts)
+    check-unknown (warn, sent when it lasts)
       🔌 VM-Sync: Check unknown: Remote VM unhealthy: URL
       See whether that VictoriaMetrics runs and can be reached from here: vm-sync doctor. What is missed meanwhile is repaired afterwards.
     sites-reached (info, sent)
