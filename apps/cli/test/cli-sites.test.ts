@@ -83,9 +83,11 @@ test.concurrent('a site that answers badly makes every check unknown, and READY 
       ({ consecutive_clean: clean }) => clean > 0,
     );
     expect(after.last_error).toBeNull();
-    // What was written while the site could not be asked has not settled yet.
-    expect(after.failback_ready).toBe(false);
-    expect(after.detail.marks['primary-to-dr']?.throughMs).toBeGreaterThanOrEqual(throughMs);
+    const { doubtMs, marks } = after.detail;
+    const through = marks['primary-to-dr']?.throughMs ?? 0;
+    expect(through).toBeGreaterThanOrEqual(throughMs);
+    // READY waits until what was written while the site could not be asked has settled: a minute may have ended just now.
+    if (after.failback_ready) expect(doubtMs).toBeLessThanOrEqual(through);
   }
   await stack.untilReady();
   expect(scheduler.ended).toBeUndefined();

@@ -4,7 +4,7 @@ import { recentLoss } from './support/recent.ts';
 import { startStack } from './support/stack.ts';
 
 const told = [
-  /^⚠️ VM-Sync: \d00 data gaps detected \(2,000 samples missing on dr, primary → dr, in \S+ – \S+\)$/,
+  /^⚠️ VM-Sync: \d00 data gaps detected \(2,000 samples missing on dr, primary → dr, in \S+ – \S+; instance host-\d+, .*\)$/,
   /^✅ VM-Sync: Sync complete \(2,000 samples repaired, primary → dr, in \d+s; nothing remains\)$/,
   /^🟢 VM-Sync: FAILBACK READY \(\d+ clean checks in a row, dr holds everything that primary has\)$/,
 ];

@@ -35,6 +35,17 @@ export function knownStatus(
       tolerated: 0,
       extra: 0,
     },
+    certificates: [
+      {
+        id: '20261126-030000-4f2a9c',
+        direction: 'primary-to-dr',
+        issuedMs: nowMs - 10 * MINUTE_MS,
+        renewedMs: nowMs - 40_000,
+        validUntilMs: nowMs + 60 * MINUTE_MS,
+        sha256: '4f2a'.repeat(16),
+        ended: null,
+      },
+    ],
     ...more,
     state: {
       ...EMPTY_STATE,
