@@ -307,7 +307,15 @@ async function compare(
   const series = found.seriesAtOnce();
   const last = makeWindow(alignDownMs(horizonMs - queryWindowMs, stepMs), horizonMs);
   const { mapLabels } = context;
-  const gapMap = mapLabels && (await drawGapMap(comparison, found.gaps(), last, mapLabels, nowMs));
+  const gapMap =
+    mapLabels &&
+    (await drawGapMap(
+      comparison,
+      { gaps: found.gaps(), samples: found.tallied.sourceSamples },
+      last,
+      mapLabels,
+      nowMs,
+    ));
   const isCalm = clean && setAside.reasons.length === 0 && series !== undefined;
   return {
     state: isCalm ? { ...state, identity: noteSeries(state.identity, series) } : state,

@@ -20,13 +20,17 @@ import type { SiteDatabase } from './ports.ts';
 /** The map is for showing: its questions may take this long together, and no check fails by them. */
 const QUESTIONS_MS = 10_000;
 
+/** Over more samples of the source they would take from the repair that has begun meanwhile. */
+const QUESTIONS_SAMPLES = 20_000_000;
+
 /**
  * The map of what a check found, over `last` and the time of all the gaps. It asks the source how much there should be, by group; without an
- * answer the map knows of the series with a gap only. Undefined where nothing is missing: then nothing is asked.
+ * answer, and where `samples` of it are too many, the map knows of the series with a gap only. Undefined where nothing is
+ * missing: then nothing is asked.
  */
 export async function drawGapMap(
   comparison: Comparison,
-  gaps: readonly Gap[],
+  { gaps, samples }: { readonly gaps: readonly Gap[]; readonly samples: number },
   last: Window,
   labels: readonly string[],
   atMs: number,
@@ -34,9 +38,15 @@ export async function drawGapMap(
   if (gaps.length === 0) return undefined;
   const { pair, measure, scope, signal } = comparison;
   const axis = gapMapAxis([last, ...gaps], measure.stepMs);
+  const direction = directionKey(pair.direction);
+  const ofAffected = () => {
+    const label = labels.find((one) => areOn(one, gaps)) ?? '__name__';
+    const found = gapsByGroup(gaps, axis, label);
+    return gapMapOf({ atMs, direction, label, ...axis }, found, namedGroups(found, []), undefined);
+  };
+  if (samples > QUESTIONS_SAMPLES) return ofAffected();
   const brief = AbortSignal.any([AbortSignal.timeout(QUESTIONS_MS), ...(signal ? [signal] : [])]);
   const source = new Source(pair.source, scope, axis, brief);
-  const direction = directionKey(pair.direction);
   try {
     const { label, values } = await usefulLabel(source, gaps, labels);
     const about = { atMs, direction, label, ...axis };
@@ -45,10 +55,7 @@ export async function drawGapMap(
     return gapMapOf(about, found, named, await source.count(label, named));
   } catch {
     signal?.throwIfAborted();
-    const label = labels.find((one) => areOn(one, gaps)) ?? '__name__';
-    const found = gapsByGroup(gaps, axis, label);
-    const about = { atMs, direction, label, ...axis };
-    return gapMapOf(about, found, namedGroups(found, []), undefined);
+    return ofAffected();
   }
 }
 

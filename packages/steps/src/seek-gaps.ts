@@ -94,7 +94,8 @@ async function* seekPiece(
   selector: Selector,
   { window, bucketMs }: Piece,
 ): AsyncGenerator<SliceResult> {
-  const { pair, signal } = comparison;
+  const { pair, measure, signal } = comparison;
+  const { stepMs } = measure;
   const atOnce = Math.round(lengthMs(window) / bucketMs);
   const mostDiffering = Math.floor(DIFFERING_BUCKETS / atOnce);
   const counts = inParts(
@@ -107,10 +108,10 @@ async function* seekPiece(
     },
   );
   // In wider buckets series come and go, which says nothing of how many there are at once.
-  const tellsSeries = bucketMs <= COARSE * comparison.measure.stepMs;
+  const tellsSeries = bucketMs <= COARSE * stepMs;
   for await (const { part, counted } of counts) {
     let present = tellsSeries ? seriesAtOnce(counted) : undefined;
-    for (const stretch of stretchesNewestFirst(counted)) {
+    for (const stretch of stretchesNewestFirst(counted, atOnceNext(bucketMs, stepMs))) {
       const result = stretchResult(scope, counted, stretch);
       yield { ...result, present };
       present = undefined;
@@ -164,7 +165,28 @@ interface Stretch {
   readonly names: ReadonlySet<string>;
 }
 
-function stretchesNewestFirst(counted: Counted): Stretch[] {
+/** As much time as the next look at what is there in part takes at once. */
+function atOnceNext(bucketMs: number, stepMs: number): number {
+  if (bucketMs === stepMs) return BUCKETS_PER_SLICE * stepMs;
+  return (bucketMs === DAY * stepMs ? COARSE : 1) * AT_ONCE * stepMs;
+}
+
+/** Both ends of a hole are there in part, and its middle not at all: looked at together where that is one question. */
+function stretchesNewestFirst(counted: Counted, atOnceMs: number): Stretch[] {
+  const joined: Stretch[] = [];
+  for (const stretch of alternating(counted)) {
+    const [ahead, between] = joined.slice(-2);
+    const inPart = stretch.names.size > 0;
+    const ms = ahead ? (ahead.last - stretch.first + 1) * counted.stepMs : 0;
+    if (ahead && between && inPart && ahead.names.size > 0 && ms <= atOnceMs) {
+      const names = new Set([...ahead.names, ...stretch.names]);
+      joined.splice(-2, 2, { first: stretch.first, last: ahead.last, names });
+    } else joined.push(stretch);
+  }
+  return joined;
+}
+
+function alternating(counted: Counted): Stretch[] {
   const buckets = Math.round(lengthMs(counted.window) / counted.stepMs);
   const stretches: Stretch[] = [];
   for (let at = buckets - 1; at >= 0; at--) {

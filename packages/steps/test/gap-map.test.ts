@@ -1,5 +1,14 @@
-import { EMPTY_STATE, missingIn, parseSelectors, scopeOf } from '@vm-sync/core';
+import {
+  directionFrom,
+  EMPTY_STATE,
+  makeWindow,
+  missingIn,
+  parseSelectors,
+  scopeOf,
+} from '@vm-sync/core';
 import { expect, test } from 'vitest';
+import type { Comparison } from '../src/compare-windows.ts';
+import { drawGapMap } from '../src/draw-gap-map.ts';
 import { type CheckSettings, checkGaps, NOTHING_SET_ASIDE } from '../src/index.ts';
 import { ACTIVE } from './active.ts';
 import { FakeDatabase } from './fake-database.ts';
@@ -140,4 +149,26 @@ test('without a useful label it is drawn by metric', async () => {
   expect(gapMap?.label).toBe('__name__');
   expect(gapMap?.rows.map(({ group }) => group)).toEqual(['disk', null]);
   expect(gapMap?.basis).toBe('group');
+});
+
+test('over very many samples nothing is asked: the map is of the series with a gap', async () => {
+  const { primary, dr } = sitesWith(() => false);
+  const comparison: Comparison = {
+    pair: { direction: directionFrom('primary'), source: primary, destination: dr },
+    scope: SETTINGS.scope,
+    measure: { stepMs: STEP_MS, threshold: 1, dedupMs: 0, dedupDiffers: false },
+  };
+  const last = makeWindow(HORIZON_MS - HOUR_MS, HORIZON_MS);
+  const labels = { __name__: 'cpu', instance: 'bigip-1' };
+  const gap = { labels, fromMs: HORIZON_MS - STEP_MS, toMs: HORIZON_MS, missing: 5, held: 0 };
+  const drawn = (samples: number) =>
+    drawGapMap(comparison, { gaps: [gap], samples }, last, ['instance'], NOW_MS);
+  expect(await drawn(20_000_001)).toMatchObject({
+    basis: 'affected',
+    label: 'instance',
+    rows: [{ group: 'bigip-1' }],
+  });
+  expect(primary.asked).toBe(0);
+  expect(await drawn(20_000_000)).toMatchObject({ basis: 'group' });
+  expect(primary.asked).toBeGreaterThan(0);
 });
