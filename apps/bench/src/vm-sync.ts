@@ -118,7 +118,8 @@ async function startRole(
   ends: AsyncDisposableStack,
 ): Promise<RunningProcess> {
   const log = join(folder, `${name}.log`);
-  const command = [process.execPath, main, role];
+  const flags = role === 'worker' ? ['--max-semi-space-size=4'] : [];
+  const command = [process.execPath, ...flags, main, role];
   const running = await startProcess({
     name: `vm-sync ${role}`,
     command: 'sh',

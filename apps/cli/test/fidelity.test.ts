@@ -87,7 +87,7 @@ test.concurrent.each([
     await stack.untilReady();
     expect(await stack.compareRaw()).toEqual(noDifference);
     const chunks = await stack.chunks();
-    const whole = chunks.filter(({ order: { chunk } }) => chunk.samples >= 1_500 * chunk.series);
+    const whole = chunks.filter(({ order: { chunk } }) => chunk.samples >= 600 * chunk.series);
     expect(whole.length).toBeGreaterThanOrEqual(1);
     for (const { result, log } of whole) {
       expect(result).toMatchObject({ mode: 'native', outcome: 'repaired' });

@@ -115,9 +115,10 @@ const requestOf = ({ selectors, window }: Chunk, { signal }: ChunkContext) => ({
 
 /**
  * From so many samples a series on the native format is cheaper than JSON lines: it always sends whole blocks, of up to
- * 8,192 samples, and the destination has to store all of them.
+ * 8,192 samples, and the destination has to store all of them (measured with samples every 15 s: 480 a series took 3.0 s
+ * as lines and 3.4 s as blocks, 1,180 a series 5.1 s and 3.3 s; bytes break even there, too).
  */
-const NATIVE_FROM_SAMPLES = 1_500;
+const NATIVE_FROM_SAMPLES = 600;
 
 async function copyWhole(
   chunk: Chunk,
