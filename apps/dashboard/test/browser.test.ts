@@ -48,7 +48,8 @@ describe.each(Object.keys(STATES))('the status page, %s', (state) => {
     }
     expect(complaints).toEqual([]);
     expect([...hosts]).toEqual([new URL(url).host]);
-    const parts = ['/', '/assets/page.css', '/assets/page.js'].map(async (path) => {
+    const files = ['page.css', 'actions.css', 'print.css', 'page.js'].map((name) => `/assets/${name}`);
+    const parts = ['/', ...files].map(async (path) => {
       return Buffer.byteLength((await bench.get(path)).text);
     });
     const bytes = (await Promise.all(parts)).reduce((sum, size) => sum + size, 0);

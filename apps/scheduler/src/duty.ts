@@ -108,13 +108,15 @@ export class Duty {
   }
 
   /**
-   * Told by every check that knows which site is which. Returns when it is known whether this vm-sync repairs; a check
-   * that has made its plans already asks for another one then.
+   * Told by every check that knows which site is which. Returns when it is known whether this vm-sync repairs: at once
+   * where it does so already, in the same direction. A check that has made its plans already asks for another one then.
    */
   async know(direction: Direction, identity: Identity, late: boolean): Promise<void> {
+    const goesOn = this.mayRepair && this.#known?.direction.source === direction.source;
     this.#known = { direction, identity };
     this.#certain = true;
-    await this.#tick(late);
+    const tick = this.#tick(late);
+    if (!goesOn) await tick;
   }
 
   /** Told by every check that could not find it out. What it was before still says who stands beside the destination. */

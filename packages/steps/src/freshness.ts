@@ -1,5 +1,6 @@
 import {
   errorText,
+  escapeRegex,
   formatSelector,
   freshnessWitness,
   makeWindow,
@@ -25,6 +26,12 @@ export interface FreshnessContext {
 /** A site that writes has samples of so long ago; only of one that has none, more is read. */
 const NARROW_MS = 300_000;
 
+/** A few metric names say as well as all that a site writes, where they do: of 100,000 series that saves a tenth of a check. */
+const NAMES_ASKED = 3;
+
+/** So young is the newest sample of a site that is written to; where a few names have none, all are asked. */
+const WRITTEN_MS = 90_000;
+
 /** So far back the newest sample is looked for, at the least. */
 const WIDE_MS = 3_600_000;
 
@@ -45,6 +52,9 @@ export async function lookAtFreshness(
     const within = (lengthMs: number) =>
       sites[site].newestSample({ selectors, window: makeWindow(nowMs - lengthMs, nowMs), signal });
     try {
+      const ofFew = await newestOfFew(sites[site], scope, nowMs, signal).catch(() => null);
+      signal?.throwIfAborted();
+      if (ofFew !== null && nowMs - ofFew <= WRITTEN_MS) return ofFew;
       return (await within(NARROW_MS)) ?? (await within(wideMs));
     } catch (error) {
       if (signal?.aborted) throw error;
@@ -53,4 +63,29 @@ export async function lookAtFreshness(
   };
   const [primary, dr] = await Promise.all([newestOf('primary'), newestOf('dr')]);
   return freshnessWitness({ primary, dr }, { fromMs: nowMs - wideMs, toMs: nowMs, toleranceMs });
+}
+
+/** The newest sample of a few names; null where there is none, also where names cannot be listed. */
+async function newestOfFew(
+  database: SiteDatabase,
+  scope: readonly Selector[],
+  nowMs: number,
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
+  const [first] = scope;
+  if (!first) return null;
+  const window = makeWindow(nowMs - NARROW_MS, nowMs);
+  const names = await database.labelValues('__name__', {
+    selector: formatSelector(first),
+    window,
+    signal,
+  });
+  const apart = Math.max(1, Math.floor(names.length / NAMES_ASKED));
+  const few = names.filter((_, at) => at % apart === 0).slice(0, NAMES_ASKED);
+  if (few.length === 0) return null;
+  const value = few.map(escapeRegex).join('|');
+  const selectors = scope.map((selector) =>
+    formatSelector([{ label: '__name__', operator: '=~', value }, ...selector]),
+  );
+  return database.newestSample({ selectors, window, signal });
 }

@@ -46,6 +46,37 @@ test.each([
   expect(witness.says).toBe(says);
 });
 
+test('of a site that is written to a few names are asked, of another one all', async () => {
+  const sites = sitesUntil(20, 200);
+  const asked = { primary: [] as string[], dr: [] as string[] };
+  for (const site of ['primary', 'dr'] as const) {
+    for (let at = 0; at < 10; at++) {
+      sites[site].store({ __name__: `name${at}` }, [
+        nowMs - (site === 'primary' ? 25_000 : 250_000),
+      ]);
+    }
+    const newest = sites[site].newestSample.bind(sites[site]);
+    sites[site].newestSample = (request) => {
+      asked[site].push(...request.selectors);
+      return newest(request);
+    };
+  }
+  const witness = await lookAtFreshness({ sites }, settings, nowMs);
+  expect(witness.text).toContain(`dr ${new Date(nowMs - 200_000).toISOString().slice(0, 19)}`);
+  expect(asked.primary.every((text) => text.includes('__name__=~"'))).toBe(true);
+  expect(asked.dr.some((text) => !text.includes('__name__=~"'))).toBe(true);
+});
+
+test('where names cannot be listed all series are asked', async () => {
+  const sites = sitesUntil(20, 900);
+  for (const site of ['primary', 'dr'] as const) {
+    sites[site].labelValues = async () => {
+      throw new Error('no route');
+    };
+  }
+  expect((await lookAtFreshness({ sites }, settings, nowMs)).says).toBe('primary');
+});
+
 test('what vm-sync writes itself is no fresh data', async () => {
   const sites = sitesUntil(900, 900);
   sites.dr.store({ __name__: 'vmsync_heartbeat' }, [nowMs - 1_000]);
