@@ -26,9 +26,8 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY --chmod=755 <<'SH' /usr/local/bin/vm-sync
 #!/bin/sh
-# A worker streams: with a small young generation its memory stays small, and it is no slower (docs/benchmark.md).
-[ "${1:-}" = worker ] && flags=--max-semi-space-size=4
-exec node ${flags:-} -- /app/dist/main.js "$@"
+# All of it streams: with a small young generation its memory stays small, and it is no slower (docs/benchmark.md).
+exec node --max-semi-space-size=4 -- /app/dist/main.js "$@"
 SH
 # The state file is all that is ever written.
 RUN install -d -o node -g node data data/vm-sync

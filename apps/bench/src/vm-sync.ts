@@ -118,8 +118,7 @@ async function startRole(
   ends: AsyncDisposableStack,
 ): Promise<RunningProcess> {
   const log = join(folder, `${name}.log`);
-  const flags = role === 'worker' ? ['--max-semi-space-size=4'] : [];
-  const command = [process.execPath, ...flags, main, role];
+  const command = [process.execPath, '--max-semi-space-size=4', main, role];
   const running = await startProcess({
     name: `vm-sync ${role}`,
     command: 'sh',
