@@ -48,7 +48,9 @@ describe.each(Object.keys(STATES))('the status page, %s', (state) => {
     }
     expect(complaints).toEqual([]);
     expect([...hosts]).toEqual([new URL(url).host]);
-    const files = ['page.css', 'actions.css', 'print.css', 'page.js'].map((name) => `/assets/${name}`);
+    const files = ['page.css', 'actions.css', 'print.css', 'page.js'].map(
+      (name) => `/assets/${name}`,
+    );
     const parts = ['/', ...files].map(async (path) => {
       return Buffer.byteLength((await bench.get(path)).text);
     });
