@@ -14,7 +14,7 @@ import {
 import type { SliceResult } from './compare-slice.ts';
 
 /** So many gaps are held in memory for one plan; the next check plans the rest. */
-const GAPS_MOST = 200_000;
+const GAPS_MOST = 400_000;
 
 /** How slices were looked at: `sought` finds gaps, `counts` looks again at what is proven, `exact` proves. */
 export type Look = 'sought' | 'counts' | 'exact';
