@@ -60,7 +60,7 @@ export const table = (
 
 export const iso = (ms: number | null): string => (ms === null ? '-' : new Date(ms).toISOString());
 
-export const number = (amount: number): string => new Intl.NumberFormat('en-US').format(amount);
+export { formatCount as number } from '@vm-sync/core';
 
 const closing = new AbortController();
 

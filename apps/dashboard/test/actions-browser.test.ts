@@ -14,7 +14,7 @@ import { until } from '@vm-sync/testkit';
 import { launchBrowser } from '@vm-sync/testkit/browser';
 import { Worker } from 'bullmq';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { inaccessible } from './look.ts';
+import { inaccessible, watchPage } from './look.ts';
 import { type Bench, chunkOrder, gapsStatus, openRun, startBench } from './setup.ts';
 
 type Browser = Awaited<ReturnType<typeof launchBrowser>>;
@@ -28,12 +28,7 @@ afterAll(() => browser.close());
 async function openPage(options: Parameters<Browser['newPage']>[0]) {
   const page = await browser.newPage(options);
   onTestFinished(() => page.close());
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
-  });
-  return { page, complaints };
+  return { page, ...watchPage(page) };
 }
 
 const hourMs = 3_600_000;

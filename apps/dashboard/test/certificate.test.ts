@@ -4,7 +4,7 @@ import { type Certificate, type DeviceAmount, deviceTable, recordsAfter } from '
 import { CertificateStore, certificateDigest, connect, type Status } from '@vm-sync/queue';
 import { launchBrowser } from '@vm-sync/testkit/browser';
 import { expect, onTestFinished, test } from 'vitest';
-import { inaccessible } from './look.ts';
+import { inaccessible, watchPage } from './look.ts';
 import { type Bench, gapsStatus, readyStatus, startBench, unknownStatus } from './setup.ts';
 
 const HOUR_MS = 3_600_000;
@@ -207,16 +207,12 @@ test('the page reads well on screens and on paper, and follows a withdrawal', as
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const width of [1400, 400]) {
       const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
-      const complaints: string[] = [];
-      page.on('pageerror', (error) => complaints.push(String(error)));
-      page.on('console', (line) => line.type() === 'error' && complaints.push(line.text()));
-      page.on('request', (request) => {
-        if (!request.url().startsWith(bench.dashboard.url)) complaints.push(request.url());
-      });
+      const { complaints, hosts } = watchPage(page);
       await page.goto(url);
       expect(await page.title()).toBe('VALID · parity certificate');
       expect(await page.getByText('bigip-08.example.com:443').count()).toBe(1);
       expect(complaints).toEqual([]);
+      expect([...hosts]).toEqual([new URL(url).host]);
       const tooWide = await page.evaluate(
         () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
       );

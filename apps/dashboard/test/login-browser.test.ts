@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openQueue } from '@vm-sync/queue';
 import { launchBrowser } from '@vm-sync/testkit/browser';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { inaccessible } from './look.ts';
+import { inaccessible, watchPage } from './look.ts';
 import { type Bench, readyStatus, startBench, stopClock } from './setup.ts';
 
 /** Over plain HTTP browsers trust loopback addresses more than names: they then tell where a request comes from. */
@@ -30,14 +30,7 @@ async function openBrowser({ colorScheme, width }: Look = LOOKS[0]) {
   const context = await browser.newContext({ colorScheme, viewport: { width, height: 800 } });
   onTestFinished(() => context.close());
   const page = await context.newPage();
-  const complaints: string[] = [];
-  const hosts = new Set<string>();
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
-  });
-  page.on('request', (request) => hosts.add(new URL(request.url()).host));
-  return { context, page, complaints, hosts };
+  return { context, page, ...watchPage(page) };
 }
 
 type Page = Awaited<ReturnType<typeof openBrowser>>['page'];

@@ -19,23 +19,28 @@ export const LOOKS: Look[] = [
   { scheme: 'dark', width: 400 },
 ];
 
-/** Opens a page and gathers what it complains of. The board asks for a font of Google's, which the policy refuses. */
+/** Gathers what a page complains of and which hosts it asks; what is expected is no complaint. */
+export function watchPage(page: Page, isExpected: (text: string) => boolean = () => false) {
+  const complaints: string[] = [];
+  const hosts = new Set<string>();
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !isExpected(message.text())) complaints.push(message.text());
+  });
+  page.on('request', (request) => hosts.add(new URL(request.url()).host));
+  return { complaints, hosts };
+}
+
+/** Opens a page. The board asks for a font of Google's, which the policy refuses. */
 export async function openPage(browser: Browser, url: string, { scheme, width }: Look) {
   const page = await browser.newPage({ colorScheme: scheme, viewport: { width, height: 900 } });
   onTestFinished(() => page.close());
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => {
-    const expected = message.text().includes('fonts.googleapis.com');
-    if (message.type() === 'error' && !expected) complaints.push(message.text());
-  });
-  const hosts = new Set<string>();
-  page.on('request', (request) => hosts.add(new URL(request.url()).host));
+  const seen = watchPage(page, (text) => text.includes('fonts.googleapis.com'));
   await page.goto(url);
-  return { page, complaints, hosts };
+  return { page, ...seen };
 }
 
-export type Page = Awaited<ReturnType<typeof openPage>>['page'];
+export type Page = Awaited<ReturnType<Browser['newPage']>>;
 
 /** With SHOTS=<folder> the pages can be looked at; `part` for the board, which overlays itself on a long page. */
 export async function keepShot(

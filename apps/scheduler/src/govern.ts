@@ -7,6 +7,7 @@ import {
   type Pace,
   resumedPace,
   type SiteReading,
+  withoutNumbers,
 } from '@vm-sync/core';
 import type { SchedulerContext } from './context.ts';
 import { emit } from './tell.ts';
@@ -119,12 +120,9 @@ export class Governor {
       await emit(this.#context, { kind: 'repairs-stopped', reason: pace.reason ?? '' });
     } else if (!pace.stopped && before.stopped) {
       await emit(this.#context, { kind: 'repairs-go-on', reason: pace.reason });
-    } else if (withoutNumbers(pace) !== withoutNumbers(before)) {
+    } else if (withoutNumbers(pace.reason ?? '') !== withoutNumbers(before.reason ?? '')) {
       const text = pace.reason ?? `full speed: ${pace.copies} copies at a time`;
       log.info({ copies: pace.copies }, `repairs: ${text}`);
     }
   }
 }
-
-const withoutNumbers = ({ reason }: Pace): string =>
-  (reason ?? '').replaceAll(/\d+(?:\.\d+)?/g, '#');

@@ -1,6 +1,7 @@
 import type { SyncEvent } from './event.ts';
 import type { Site } from './site.ts';
 import { intersect, type Window } from './window.ts';
+import { formatCount } from './wording.ts';
 
 /** One sample of which the sites hold different values, as text: not every number is one in JSON. */
 export interface ConflictExample {
@@ -125,9 +126,8 @@ export function totalConflicts({
 
 /** The one wording of differing values. */
 export function conflictText({ samples, series, atLeast, example }: ConflictTotal): string {
-  const number = new Intl.NumberFormat('en-US');
   const least = atLeast ? 'at least ' : '';
-  const of = `${least}${number.format(samples)} sample${samples === 1 ? '' : 's'} of ${least}${number.format(series)} series`;
+  const of = `${least}${formatCount(samples)} sample${samples === 1 ? '' : 's'} of ${least}${formatCount(series)} series`;
   return `the sites hold different values for ${of}${exampleText(example)}; no repair changes that: a database keeps one of two values by its own rule`;
 }
 

@@ -12,6 +12,7 @@ import {
 import { surplusText } from './surplus.ts';
 import { findingText, type TwinFinding } from './twins.ts';
 import { formatWindow, type Window } from './window.ts';
+import { formatCount } from './wording.ts';
 
 /** Everything worth telling, as plain data. Each is told once, at the change; its sentence is the same everywhere. */
 export type SyncEvent =
@@ -176,9 +177,9 @@ export interface Telling {
 export function tell(event: SyncEvent): Telling {
   switch (event.kind) {
     case 'gap-detected': {
-      const gaps = `${count(event.gaps)} data gap${event.gaps === 1 ? '' : 's'} detected`;
+      const gaps = `${formatCount(event.gaps)} data gap${event.gaps === 1 ? '' : 's'} detected`;
       const least = event.atLeast ? 'at least ' : '';
-      const what = `${least}${count(event.samples)} samples missing on ${event.direction.destination}`;
+      const what = `${least}${formatCount(event.samples)} samples missing on ${event.direction.destination}`;
       const where = event.window === undefined ? '' : `, in ${formatWindow(event.window)}`;
       const of = event.about ? `; ${event.about}` : '';
       return message(
@@ -195,7 +196,7 @@ export function tell(event: SyncEvent): Telling {
       );
     }
     case 'sync-complete': {
-      const what = `${count(event.samples)} samples repaired, ${formatDirection(event.direction)}`;
+      const what = `${formatCount(event.samples)} samples repaired, ${formatDirection(event.direction)}`;
       return message(
         'info',
         `✅ VM-Sync: Sync complete (${what}, in ${formatDuration(event.tookMs)}${remainsText(event.remains)})`,
@@ -206,7 +207,7 @@ export function tell(event: SyncEvent): Telling {
       const what =
         event.tolerated === 0
           ? `${destination} holds everything that ${source} has`
-          : `${destination} lacks ${count(event.tolerated)} samples, within GAP_THRESHOLD`;
+          : `${destination} lacks ${formatCount(event.tolerated)} samples, within GAP_THRESHOLD`;
       const but =
         event.beyondRepair === 0
           ? ''
@@ -306,7 +307,7 @@ export function tell(event: SyncEvent): Telling {
         const more = chunks > 1 ? ` (and ${chunksText(chunks - 1)} more)` : '';
         return message('warn', `⚠️ VM-Sync: Gap stuck: ${reason}${more}`);
       }
-      const what = `${direction.destination} lacks ${count(samples)} samples in ${chunksText(chunks)}, ${formatWindow(window)}`;
+      const what = `${direction.destination} lacks ${formatCount(samples)} samples in ${chunksText(chunks)}, ${formatWindow(window)}`;
       return message(
         'warn',
         `⚠️ VM-Sync: Gap stuck: ${what} (${formatDirection(direction)}), as before the repair of ${iso(sinceMs)}, which was read back as complete; look at ${direction.destination}'s log and at what stands before it; ${stuckUntilText(direction, window)}`,
@@ -330,10 +331,10 @@ export function tell(event: SyncEvent): Telling {
         `Run ${event.id} (${formatDirection(event.direction)}) cancelled by ${event.who}: what it has not copied is still missing`,
       );
     case 'gap-acknowledged': {
-      const gaps = `${count(event.gaps)} stuck gap${event.gaps === 1 ? '' : 's'}`;
+      const gaps = `${formatCount(event.gaps)} stuck gap${event.gaps === 1 ? '' : 's'}`;
       return logged(
         'info',
-        `${gaps} acknowledged by ${event.who} (${count(event.samples)} samples): READY stays withheld`,
+        `${gaps} acknowledged by ${event.who} (${formatCount(event.samples)} samples): READY stays withheld`,
       );
     }
     case 'backfill-refused':
@@ -344,7 +345,7 @@ export function tell(event: SyncEvent): Telling {
     case 'surplus-found': {
       const { direction, series, recovering } = event;
       const what = surplusText(event, recovering);
-      const of = `${count(series)} series, ${formatDirection(direction)}`;
+      const of = `${formatCount(series)} series, ${formatDirection(direction)}`;
       return logged('warn', `Only on ${direction.source}: ${what}; ${of}`);
     }
     case 'surplus-gone': {
@@ -360,11 +361,11 @@ export function tell(event: SyncEvent): Telling {
       const what =
         event.kind === 'reconcile-started'
           ? 'started'
-          : `${event.kind === 'reconcile-complete' ? 'complete' : 'cancelled'}: ${count(event.samples)} samples recovered in ${formatDuration(event.tookMs)}`;
+          : `${event.kind === 'reconcile-complete' ? 'complete' : 'cancelled'}: ${formatCount(event.samples)} samples recovered in ${formatDuration(event.tookMs)}`;
       return logged('info', `Reconcile ${event.id} (${where}) ${what}`);
     }
     case 'backfill-complete': {
-      const what = `${count(event.samples)} samples repaired in ${formatDuration(event.tookMs)}`;
+      const what = `${formatCount(event.samples)} samples repaired in ${formatDuration(event.tookMs)}`;
       return logged(
         'info',
         `Backfill ${event.id} complete: ${formatWindow(event.window)} is proven, ${what}`,
@@ -390,9 +391,11 @@ const remainsText = (remains: readonly string[] | undefined): string => {
   return remains.length === 0 ? '; nothing remains' : `; what remains: ${remains.join('; ')}`;
 };
 
-const chunksText = (amount: number): string => `${count(amount)} chunk${amount === 1 ? '' : 's'}`;
+const chunksText = (amount: number): string =>
+  `${formatCount(amount)} chunk${amount === 1 ? '' : 's'}`;
 
-const windowsText = (amount: number): string => `${count(amount)} window${amount === 1 ? '' : 's'}`;
+const windowsText = (amount: number): string =>
+  `${formatCount(amount)} window${amount === 1 ? '' : 's'}`;
 
 const iso = (atMs: number): string => new Date(atMs).toISOString();
 
@@ -403,5 +406,3 @@ const whenItLasts = (severity: Severity, text: string): Telling => ({
   notify: 'when-it-lasts',
 });
 const logged = (severity: Severity, text: string): Telling => ({ severity, text, notify: false });
-
-const count = (amount: number): string => new Intl.NumberFormat('en-US').format(amount);

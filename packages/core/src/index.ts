@@ -50,3 +50,4 @@ export * from './todo.ts';
 export * from './twins.ts';
 export * from './window.ts';
 export * from './witness.ts';
+export * from './wording.ts';

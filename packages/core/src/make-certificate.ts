@@ -17,6 +17,7 @@ import type { SyncState } from './state.ts';
 import { surplusSentence } from './surplus.ts';
 import { findingText } from './twins.ts';
 import { formatWindow } from './window.ts';
+import { formatCount } from './wording.ts';
 
 /**
  * Why READY cannot be certified, as a sentence; undefined when it can. It asks for the proof once more and by itself, so that no
@@ -104,7 +105,7 @@ function sentence(
 }
 
 const count = (amount: number, what: string): string =>
-  `${new Intl.NumberFormat('en-US').format(amount)} ${what}${amount === 1 ? '' : 's'}`;
+  `${formatCount(amount)} ${what}${amount === 1 ? '' : 's'}`;
 
 /** Where a document ends to be one that a person reads. */
 const MOST_LISTED = 50;

@@ -2,6 +2,7 @@ import type { CheckReport } from './report.ts';
 import { directionKey } from './site.ts';
 import type { SyncState } from './state.ts';
 import { surplusSentence } from './surplus.ts';
+import { formatCount } from './wording.ts';
 
 type KnownReport = Exclude<CheckReport, { outcome: 'unknown' }>;
 
@@ -15,7 +16,9 @@ export function remaining(
   const differing = state.history[key]?.differing.length ?? 0;
   const surplus = surplusSentence(state, found?.wanted === true);
   return [
-    ...(tallied.tolerated > 0 ? [`${count(tallied.tolerated)} samples within GAP_THRESHOLD`] : []),
+    ...(tallied.tolerated > 0
+      ? [`${formatCount(tallied.tolerated)} samples within GAP_THRESHOLD`]
+      : []),
     ...(beyond > 0 ? [`${windows(beyond)} beyond repair`] : []),
     ...(differing > 0 ? [`${windows(differing)} of older history that differ`] : []),
     ...(surplus === undefined ? [] : [surplus]),
@@ -23,5 +26,3 @@ export function remaining(
 }
 
 const windows = (amount: number): string => `${amount} window${amount === 1 ? '' : 's'}`;
-
-const count = (amount: number): string => new Intl.NumberFormat('en-US').format(amount);

@@ -1,4 +1,5 @@
 import type { Direction, Site } from './site.ts';
+import { formatCount } from './wording.ts';
 
 /** What a person needs to mend a chunk that failed for good. Nothing in it is a secret. */
 export interface RepairKit {
@@ -72,9 +73,7 @@ export const formatKit = (kit: RepairKit): string[] => [
 ];
 
 const countText = ({ samples, why }: KitCount): string =>
-  samples === null
-    ? `could not be counted (${why})`
-    : `${new Intl.NumberFormat('en-US').format(samples)} samples`;
+  samples === null ? `could not be counted (${why})` : `${formatCount(samples)} samples`;
 
 type Judged = Pick<RepairKit, 'cause' | 'advice' | 'flags'>;
 

@@ -56,6 +56,7 @@ import {
   subtractWindows,
   type Window,
 } from './window.ts';
+import { withoutNumbers } from './wording.ts';
 
 /** A repaired window, kept until the destination has certainly written it to disk. */
 export interface RecentRepair {
@@ -378,9 +379,6 @@ const reopenHistory = (mark: Mark, { differing }: History): Mark => ({
   ...mark,
   earlier: subtractWindows(mark.earlier, differing),
 });
-
-/** "after 31.2 seconds" and "after 30.9 seconds" are the same reason, told once. */
-const withoutNumbers = (reason: string): string => reason.replaceAll(/\d+(?:\.\d+)?/g, '#');
 
 type KnownReport = Exclude<CheckReport, { outcome: 'unknown' }>;
 

@@ -10,6 +10,7 @@ import {
   type Site,
 } from './site.ts';
 import { intersect, mergeWindows, subtractWindows, type Window } from './window.ts';
+import { formatCount } from './wording.ts';
 
 /** What one slice of time showed of samples that only the passive site has. */
 export interface CountedSurplus {
@@ -119,10 +120,9 @@ export function surplusText(
   { samples, atLeast }: Pick<SurplusTotal, 'samples' | 'atLeast'>,
   isRecovering: boolean,
 ): string {
-  const amount = new Intl.NumberFormat('en-US').format(samples);
   const least = atLeast ? 'at least ' : '';
   const remedy = isRecovering ? BEING_RECOVERED : RECONCILE;
-  return `the passive site has ${least}${amount} sample${samples === 1 ? '' : 's'} that the active one lacks (${remedy})`;
+  return `the passive site has ${least}${formatCount(samples)} sample${samples === 1 ? '' : 's'} that the active one lacks (${remedy})`;
 }
 
 /** True when what only the passive site has is copied without a further word. */

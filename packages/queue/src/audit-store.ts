@@ -1,4 +1,5 @@
 import type { connect } from './connection.ts';
+import { readJson } from './read-json.ts';
 import { AuditLine } from './schemas.ts';
 
 type Client = ReturnType<typeof connect>;
@@ -22,12 +23,6 @@ export class AuditStore {
   /** The newest lines, newest first; what cannot be read is left out. */
   async list(most: number): Promise<AuditLine[]> {
     const texts = await this.#redis.lrange(KEY, 0, most - 1);
-    return texts.flatMap((text) => {
-      try {
-        return AuditLine.safeParse(JSON.parse(text)).data ?? [];
-      } catch {
-        return [];
-      }
-    });
+    return texts.flatMap((text) => readJson(text, AuditLine) ?? []);
   }
 }

@@ -8,6 +8,7 @@ import {
 } from '@vm-sync/core';
 import { CertificateSchema } from './certificate-schema.ts';
 import type { connect } from './connection.ts';
+import { readJson } from './read-json.ts';
 import { readiness } from './readiness.ts';
 import type { Status } from './schemas.ts';
 
@@ -41,13 +42,7 @@ export class CertificateStore {
 
   /** Undefined where there is none of that id, or what stands there cannot be read. */
   async load(id: string): Promise<Certificate | undefined> {
-    const text = await this.#redis.hget(KEY, id);
-    if (text === null) return undefined;
-    try {
-      return CertificateSchema.safeParse(JSON.parse(text)).data;
-    } catch {
-      return undefined;
-    }
+    return readJson(await this.#redis.hget(KEY, id), CertificateSchema);
   }
 }
 

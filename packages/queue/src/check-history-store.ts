@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { connect } from './connection.ts';
+import { readJson } from './read-json.ts';
 
 type Client = ReturnType<typeof connect>;
 
@@ -35,12 +36,6 @@ export class CheckHistoryStore {
   /** Newest first; what cannot be read is left out. */
   async list(most: number = CHECKS_KEPT): Promise<PastCheck[]> {
     const texts = await this.#redis.lrange(KEY, 0, most - 1);
-    return texts.flatMap((text) => {
-      try {
-        return PastCheck.safeParse(JSON.parse(text)).data ?? [];
-      } catch {
-        return [];
-      }
-    });
+    return texts.flatMap((text) => readJson(text, PastCheck) ?? []);
   }
 }

@@ -1,5 +1,6 @@
 import type { DutyView } from '@vm-sync/core';
 import type { connect } from './connection.ts';
+import { readJson } from './read-json.ts';
 import { DutyViewSchema } from './schemas.ts';
 
 type Client = ReturnType<typeof connect>;
@@ -49,11 +50,6 @@ export class DutyStore {
 
   /** What the scheduler last saw; undefined when it never did. */
   async loadView(): Promise<DutyView | undefined> {
-    const text = await this.#redis.get(KEYS.view);
-    try {
-      return DutyViewSchema.safeParse(JSON.parse(text ?? '')).data;
-    } catch {
-      return undefined;
-    }
+    return readJson(await this.#redis.get(KEYS.view), DutyViewSchema);
   }
 }

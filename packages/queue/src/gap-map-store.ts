@@ -1,6 +1,7 @@
 import type { GapMap, GapMaps } from '@vm-sync/core';
 import { z } from 'zod';
 import type { connect } from './connection.ts';
+import { readJson } from './read-json.ts';
 
 type Client = ReturnType<typeof connect>;
 
@@ -49,11 +50,6 @@ export class GapMapStore {
 
   /** Undefined before the first check; maps are for showing: what cannot be read is as good as none. */
   async load(): Promise<GapMaps | undefined> {
-    const text = await this.#redis.get(KEY);
-    try {
-      return GapMapsSchema.safeParse(JSON.parse(text ?? '')).data;
-    } catch {
-      return undefined;
-    }
+    return readJson(await this.#redis.get(KEY), GapMapsSchema);
   }
 }

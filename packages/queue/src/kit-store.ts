@@ -1,5 +1,6 @@
 import type { RepairKit } from '@vm-sync/core';
 import type { connect } from './connection.ts';
+import { readJson } from './read-json.ts';
 import { RepairKitSchema } from './schemas.ts';
 
 type Client = ReturnType<typeof connect>;
@@ -23,12 +24,7 @@ export class KitStore {
 
   /** Undefined when the job has none, or one that cannot be read. */
   async load(jobId: string): Promise<RepairKit | undefined> {
-    const text = await this.#redis.get(keyOf(jobId));
-    try {
-      return RepairKitSchema.safeParse(JSON.parse(text ?? '')).data;
-    } catch {
-      return undefined;
-    }
+    return readJson(await this.#redis.get(keyOf(jobId)), RepairKitSchema);
   }
 
   /** A chunk that is done needs none any more. */

@@ -1,6 +1,7 @@
 import { lostPace, type Pace, type PaceLimits, type Site, type SiteMemory } from '@vm-sync/core';
 import { z } from 'zod';
 import type { connect } from './connection.ts';
+import { readJson } from './read-json.ts';
 
 type Client = ReturnType<typeof connect>;
 
@@ -70,8 +71,8 @@ export class PaceStore {
    */
   async load(): Promise<{ readonly pace: Pace; readonly governed: boolean } | undefined> {
     const [text, governed] = await this.#redis.mget(KEYS.pace, KEYS.governed);
-    const parsed = PaceSchema.safeParse(jsonOrNothing(text ?? ''));
-    return parsed.success ? { pace: parsed.data, governed: governed !== null } : undefined;
+    const pace = readJson(text ?? null, PaceSchema);
+    return pace && { pace, governed: governed !== null };
   }
 
   /** The pace that holds now: the governor's, or a slow one when nobody governs. */
@@ -98,13 +99,5 @@ export class PaceStore {
    */
   async bookBytes(bytes: number, bytesPerS: number): Promise<number> {
     return Number(await this.#redis.eval(BOOK, 1, KEYS.sent, bytes, bytesPerS));
-  }
-}
-
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

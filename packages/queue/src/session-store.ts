@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { connect } from './connection.ts';
+import { readJson } from './read-json.ts';
 
 type Client = ReturnType<typeof connect>;
 
@@ -39,13 +40,7 @@ export class SessionStore {
 
   /** Looking at a session counts as using it. Undefined when there is none, or what there is cannot be read. */
   async use(id: string): Promise<Session | undefined> {
-    const text = await this.#redis.getex(keyOf(id), 'PX', SESSION_LIMITS_MS.idle);
-    if (text === null) return undefined;
-    try {
-      return Session.safeParse(JSON.parse(text)).data;
-    } catch {
-      return undefined;
-    }
+    return readJson(await this.#redis.getex(keyOf(id), 'PX', SESSION_LIMITS_MS.idle), Session);
   }
 
   async end(id: string): Promise<void> {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type ChunkRates, type FinishedChunk, NO_RATES, type SyncState } from '@vm-sync/core';
 import type { z } from 'zod';
 import type { connect } from './connection.ts';
+import { readJson } from './read-json.ts';
 import {
   ChunkRatesSchema,
   EventRecord,
@@ -198,14 +199,8 @@ export class Store {
 
   #parse<T>(what: string, text: string | null, schema: z.ZodType<T>): T | undefined {
     if (text === null) return undefined;
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      value = undefined;
-    }
-    const parsed = schema.safeParse(value);
-    if (parsed.success) return parsed.data;
+    const value = readJson(text, schema);
+    if (value !== undefined) return value;
     this.#onDamaged(`${what} in Redis cannot be read and is set aside`);
     return undefined;
   }

@@ -50,6 +50,7 @@ import {
   type Window,
   whyShrunken,
   withFreshness,
+  withoutNumbers,
 } from '@vm-sync/core';
 import type { Measure } from './compare-slice.ts';
 import { ValueLook } from './compare-values.ts';
@@ -220,9 +221,6 @@ export async function checkGaps(
     return unknown(errorText(error), true);
   }
 }
-
-/** The same sentence about other numbers is no news. */
-const withoutNumbers = (reason: string): string => reason.replaceAll(/\d+/g, '#');
 
 async function view(site: SiteDatabase, signal: AbortSignal | undefined): Promise<SiteView> {
   try {

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type VmVersion, vmProgramPath } from './binaries.ts';
-import { fetchOk, fetchText } from './http.ts';
+import { startHealthServer } from './health-server.ts';
+import { fetchOk } from './http.ts';
 import { freePort } from './ports.ts';
-import { startProcess } from './process.ts';
-import { type Server, startServer } from './server.ts';
+import type { Server } from './server.ts';
 
 export type AlertRule = {
   name: string;
@@ -31,29 +31,20 @@ export type VmalertOptions = {
 /** A vmalert on loopback that evaluates a file's rules and tells nobody. */
 export async function startVmalert(options: VmalertOptions): Promise<Vmalert> {
   const { version = 'oldest', target, rules } = options;
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const name = `vmalert (${version}) on port ${port}`;
-  const command = vmProgramPath(version, 'vmalert');
-  const args = [
-    `-httpListenAddr=127.0.0.1:${port}`,
+  const server = await startHealthServer('vmalert', version, [
     `-rule=${rules}`,
     `-datasource.url=${target}`,
     // The oldest cannot do without a receiver, and does not mind that nobody listens there.
     ...(version === 'oldest'
       ? [`-notifier.url=http://127.0.0.1:${await freePort()}`]
       : ['-notifier.blackhole', '-rule.evalDelay=0s']),
-  ];
-  const ready = async (): Promise<boolean> =>
-    (await fetchText(`${url}/health`, { timeoutMs: 1000 })).status === 200;
-  const server = await startServer(name, () => startProcess({ name, command, args, ready }));
+  ]);
   return {
     ...server,
     get pid() {
       return server.pid;
     },
-    url,
-    rules: async () => rulesIn(await fetchOk(`${url}/api/v1/rules`)),
+    rules: async () => rulesIn(await fetchOk(`${server.url}/api/v1/rules`)),
   };
 }
 

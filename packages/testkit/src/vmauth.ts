@@ -1,11 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type VmVersion, vmProgramPath } from './binaries.ts';
+import type { VmVersion } from './binaries.ts';
 import { temporaryFolder } from './folders.ts';
-import { type Access, fetchText } from './http.ts';
-import { freePort } from './ports.ts';
-import { startProcess } from './process.ts';
-import { type Server, startServer } from './server.ts';
+import { startHealthServer } from './health-server.ts';
+import type { Access } from './http.ts';
+import type { Server } from './server.ts';
 
 export type VmauthOptions = {
   version?: VmVersion;
@@ -43,20 +42,12 @@ export async function startVmauth(options: VmauthOptions): Promise<Vmauth> {
   const config = join(temporaryFolder('vmauth'), 'config.yaml');
   // JSON is YAML too
   await writeFile(config, JSON.stringify({ users: [{ username, password, url_map: [routes] }] }));
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const name = `vmauth (${version}) on port ${port}`;
-  const command = vmProgramPath(version, 'vmauth');
-  const args = [`-httpListenAddr=127.0.0.1:${port}`, `-auth.config=${config}`];
-  const ready = async (): Promise<boolean> =>
-    (await fetchText(`${url}/health`, { timeoutMs: 1000 })).status === 200; // its own, not the target's
-  const server = await startServer(name, () => startProcess({ name, command, args, ready }));
+  const server = await startHealthServer('vmauth', version, [`-auth.config=${config}`]);
   return {
     ...server,
     get pid() {
       return server.pid;
     },
-    url,
     username,
     password,
     config,

@@ -1,6 +1,7 @@
 import type { Heartbeat, Marker, OwnSamples } from '@vm-sync/core';
 import { z } from 'zod';
 import type { Endpoint } from './endpoint.ts';
+import { jsonOrNothing } from './json.ts';
 import { duration, seconds } from './time.ts';
 
 /**
@@ -130,12 +131,4 @@ async function write(
     signal,
     silenceMs: SILENCE_MS,
   });
-}
-
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import type { Person } from '../http/person.ts';
 import { html } from './html.ts';
 import { shell } from './shell.ts';
+import { capitalised } from './text.ts';
 
 /** A page that says one thing; like the status page it renews itself, so it goes away with its cause. */
 export const errorPage = (sentence: string, person?: Person): string =>
@@ -9,5 +10,3 @@ export const errorPage = (sentence: string, person?: Person): string =>
     html`<main><section class="verdict unknown"><span class="sign" aria-hidden="true">?</span><div><h1><span class="word">No answer</span> <span class="why">${capitalised(sentence)}.</span></h1></div></section></main>`,
     { person },
   );
-
-const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,5 +1,6 @@
 import { html } from './html.ts';
 import { type Frame, shell } from './shell.ts';
+import { capitalised } from './text.ts';
 
 /** What came of a form that was refused. It stays as it is: nothing about it changes by itself. */
 export const refusedDocument = (sentence: string, frame: Frame): string =>
@@ -9,5 +10,3 @@ export const refusedDocument = (sentence: string, frame: Frame): string =>
 <p><a class="button plain" href="/actions">Back to the actions</a></p></section></main>`,
     { ...frame, live: false },
   );
-
-const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
