@@ -1,10 +1,10 @@
 import { EMPTY_STATE } from '@vm-sync/core';
+import { type Stack, startStack } from '@vm-sync/fault-bench';
 import { connect, Store } from '@vm-sync/queue';
 import { until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { lastMinuteMs, minute } from './support/data.ts';
 import { recentLoss } from './support/recent.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 type Run = {
   id: string;

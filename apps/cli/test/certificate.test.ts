@@ -1,8 +1,8 @@
+import { type Stack, startStack } from '@vm-sync/fault-bench';
 import { countSamples, filterSamples, makeSeries, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { lastMinuteMs, minute } from './support/data.ts';
 import { recentLoss } from './support/recent.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 /** What the dashboard, the command and the load balancer's answer say then, which must be one and the same. */
 async function askWhen(state: string, stack: Stack) {

@@ -1,8 +1,8 @@
+import { type Stack, startStack } from '@vm-sync/fault-bench';
 import { BackfillOrder, openQueue } from '@vm-sync/queue';
 import { noDifference, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 const noRedis = { REDIS_URL: 'redis://127.0.0.1:9' };
 const iso = (atMs: number): string => new Date(atMs).toISOString();

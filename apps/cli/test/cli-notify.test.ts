@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Env, runVmSync } from '@vm-sync/fault-bench';
 import { freePort, startWebhook, temporaryFolder, type Webhook } from '@vm-sync/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Env, runVmSync } from './support/vm-sync-process.ts';
 
 /** Nothing listens there: neither Redis nor a database is asked. */
 const good: Env = {

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Env, runVmSync } from '@vm-sync/fault-bench';
 import { isPassword } from '@vm-sync/runtime';
 import { temporaryFolder } from '@vm-sync/testkit';
 import { describe, expect, test } from 'vitest';
-import { type Env, runVmSync } from './support/vm-sync-process.ts';
 
 /** Nothing listens there: a command that did anything would say so. */
 const good: Env = {

@@ -1,7 +1,7 @@
+import { startStack } from '@vm-sync/fault-bench';
 import { type Fault, selfSignedCertificate, startVictoriaMetrics } from '@vm-sync/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
-import { startStack } from './support/stack.ts';
 
 type Case = { fault: Fault; says: RegExp };
 

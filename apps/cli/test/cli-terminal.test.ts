@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
+import { type Env, runVmSync, startOnTerminal, startVmSync } from '@vm-sync/fault-bench';
 import { AuditStore, connect, Store } from '@vm-sync/queue';
 import { type RedisServer, startRedis, temporaryFolder, until } from '@vm-sync/testkit';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { knownStatus } from './support/known-status.ts';
-import { type Env, runVmSync, startOnTerminal, startVmSync } from './support/vm-sync-process.ts';
 
 let redis: RedisServer;
 let client: ReturnType<typeof connect>;

@@ -1,11 +1,9 @@
+import { rest, type Stack, startSlowProxy, startStack, untilAllDone } from '@vm-sync/fault-bench';
 import { openQueue } from '@vm-sync/queue';
 import { type FaultProxy, makeSeries, noDifference, type Series, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { lastMinuteMs, minute, without } from './support/data.ts';
 import { recentLoss } from './support/recent.ts';
-import { startSlowProxy } from './support/slow-proxy.ts';
-import { rest, type Stack, startStack } from './support/stack.ts';
-import { untilAllDone } from './support/until-all-done.ts';
 
 /** Twelve metrics that each lack a stretch of their own: as many chunks. */
 function manyChunks(): { all: Series[]; left: Series[] } {

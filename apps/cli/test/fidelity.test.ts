@@ -1,3 +1,4 @@
+import { startStack } from '@vm-sync/fault-bench';
 import {
   countSamples,
   filterSamples,
@@ -8,7 +9,6 @@ import {
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
 import { oddSeries } from './support/odd-series.ts';
-import { startStack } from './support/stack.ts';
 
 const bucket = 5 * minute;
 type Dedup = 'off' | '1ms' | '60s';

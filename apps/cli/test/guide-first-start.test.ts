@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { startStack } from '@vm-sync/fault-bench';
 import { noDifference, startVmauth, until, type Vmauth } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
 import { failback } from './support/failback.ts';
-import { startStack } from './support/stack.ts';
 
 // What docs/guides/first-start.md and failback.md say, in one go.
 test('first start on a pair that runs already: doctor, plan, backfill, READY, and the failback script turns vmauth', async () => {

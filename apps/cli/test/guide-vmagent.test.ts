@@ -1,3 +1,4 @@
+import { startStack } from '@vm-sync/fault-bench';
 import {
   countSamples,
   importSeries,
@@ -9,7 +10,6 @@ import {
 } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
-import { startStack } from './support/stack.ts';
 
 // What docs/guides/vmagent.md says.
 test.concurrent.each(vmVersions)(

@@ -1,8 +1,8 @@
+import { type Stack, startStack } from '@vm-sync/fault-bench';
 import { until, vmVersions } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, usualSeries, without } from './support/data.ts';
 import { recentLoss } from './support/recent.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 const day = 24 * hour;
 

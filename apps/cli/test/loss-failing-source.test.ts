@@ -1,7 +1,7 @@
+import { startStack } from '@vm-sync/fault-bench';
 import { noDifference } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
-import { startStack } from './support/stack.ts';
 
 async function stackWithGap(env: Record<string, string> = {}) {
   const stack = await startStack({ primary: { proxy: true }, env });

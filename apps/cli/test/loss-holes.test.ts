@@ -1,8 +1,8 @@
 import { type GapMaps, missingIn } from '@vm-sync/core';
+import { type Stack, startStack } from '@vm-sync/fault-bench';
 import { countSamples, filterSamples, noDifference, type Series, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, someOf, usualSeries, without } from './support/data.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 /** A destination that lacks something is repaired to the last sample, and READY is not said before. */
 async function isRepaired(stack: Stack, all: readonly Series[], left: Series[]): Promise<void> {

@@ -1,7 +1,7 @@
+import { type Stack, startStack } from '@vm-sync/fault-bench';
 import { countSamples, filterSamples, noDifference, type Series } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, usualSeries, without } from './support/data.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 /** 72 hours, which ended an hour ago. */
 const outage = (nowMs: number) => ({ fromMs: nowMs - 73 * hour, toMs: nowMs - hour });

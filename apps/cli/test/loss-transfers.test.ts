@@ -1,8 +1,7 @@
+import { type Stack, startStack, type VmSyncProcess } from '@vm-sync/fault-bench';
 import { type Fault, type FaultProxy, filterSamples, noDifference, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
-import { type Stack, startStack } from './support/stack.ts';
-import type { VmSyncProcess } from './support/vm-sync-process.ts';
 
 const bucket = 5 * minute;
 /** The end of each hole, in buckets before now: each is repaired by a chunk of its own. */

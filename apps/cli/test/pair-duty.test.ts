@@ -1,7 +1,7 @@
+import { startStack } from '@vm-sync/fault-bench';
 import { noDifference, startFaultProxy, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
-import { startStack } from './support/stack.ts';
 
 test.concurrent('two vm-syncs over one gap: each missing sample is imported once, both say READY, and when the one that repairs is killed the other takes over', async () => {
   const { all, left, lost } = recentLoss();

@@ -1,8 +1,8 @@
+import { type Stack, startStack } from '@vm-sync/fault-bench';
 import { exportRaw, noDifference, type Series } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
 import { recentLoss } from './support/recent.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 const own = ['{__name__=~"vmsync_.+"}'];
 

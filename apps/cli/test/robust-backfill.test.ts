@@ -1,8 +1,13 @@
+import {
+  type ChunkJob,
+  type SlowProxy,
+  type Stack,
+  startSlowProxy,
+  startStack,
+} from '@vm-sync/fault-bench';
 import { makeSeries, noDifference, type Series, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { lastMinuteMs, minute, without } from './support/data.ts';
-import { type SlowProxy, startSlowProxy } from './support/slow-proxy.ts';
-import { type ChunkJob, type Stack, startStack } from './support/stack.ts';
 
 const chunksWanted = 12;
 const seriesEach = 5;

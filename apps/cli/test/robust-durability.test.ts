@@ -1,7 +1,7 @@
+import { rest, startStack } from '@vm-sync/fault-bench';
 import { noDifference, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
-import { rest, startStack } from './support/stack.ts';
 
 test.concurrent.each(['oldest', 'newest'] as const)(
   'what a killed destination (%s) forgot is found and repaired again',

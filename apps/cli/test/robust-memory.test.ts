@@ -1,9 +1,8 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
+import { type Stack, startSlowProxy, startStack } from '@vm-sync/fault-bench';
 import { noDifference, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
-import { startSlowProxy } from './support/slow-proxy.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 test.concurrent('Redis wiped in the middle of a run: the schedule comes back, nothing is doubled', async () => {
   const { all, left } = recentLoss();

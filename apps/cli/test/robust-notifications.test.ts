@@ -1,7 +1,7 @@
+import { startStack } from '@vm-sync/fault-bench';
 import { startWebhook, until, type Webhook } from '@vm-sync/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
-import { startStack } from './support/stack.ts';
 
 const told = [
   /^⚠️ VM-Sync: \d00 data gaps detected \(2,000 samples missing on dr, primary → dr, in \S+ – \S+; instance host-\d+, .*\)$/,

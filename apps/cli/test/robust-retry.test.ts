@@ -1,7 +1,7 @@
+import { startStack } from '@vm-sync/fault-bench';
 import { noDifference, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
-import { startStack } from './support/stack.ts';
 
 const login = { DASHBOARD_USER: 'anna', DASHBOARD_PASSWORD: 'three in the morning' };
 const authorization = `Basic ${Buffer.from('anna:three in the morning').toString('base64')}`;

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Stack, startStack } from '@vm-sync/fault-bench';
 import { connect } from '@vm-sync/queue';
 import {
   freePort,
@@ -11,7 +12,6 @@ import {
 } from '@vm-sync/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 const secrets = {
   vm: 'vm-pass "wörd" 41/+',

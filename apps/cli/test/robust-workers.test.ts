@@ -1,11 +1,16 @@
+import {
+  rest,
+  type SlowProxy,
+  type Stack,
+  startSlowProxy,
+  startStack,
+  untilAllDone,
+  type VmSyncProcess,
+} from '@vm-sync/fault-bench';
 import { openQueue } from '@vm-sync/queue';
 import { noDifference, until } from '@vm-sync/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
-import { type SlowProxy, startSlowProxy } from './support/slow-proxy.ts';
-import { rest, type Stack, startStack } from './support/stack.ts';
-import { untilAllDone } from './support/until-all-done.ts';
-import type { VmSyncProcess } from './support/vm-sync-process.ts';
 
 /** Long lines: more than a connection holds on its way, so that the worker has not handed over all of a chunk. */
 const labels = { description: 'x'.repeat(8_000) };

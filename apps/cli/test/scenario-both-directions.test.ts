@@ -1,7 +1,7 @@
+import { type SiteOptions, type Stack, startStack } from '@vm-sync/fault-bench';
 import { filterSamples, importSeries, noDifference, type Series, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, second, usualSeries, without } from './support/data.ts';
-import { type SiteOptions, type Stack, startStack } from './support/stack.ts';
 
 const noRedis = { REDIS_URL: 'redis://127.0.0.1:9' };
 

@@ -1,8 +1,8 @@
+import { startStack } from '@vm-sync/fault-bench';
 import { type Series, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { lastMinuteMs, minute, without } from './support/data.ts';
 import { recentLoss } from './support/recent.ts';
-import { startStack } from './support/stack.ts';
 
 const tenMinutes = 10 * minute;
 

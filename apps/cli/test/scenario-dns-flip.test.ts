@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startStack } from '@vm-sync/fault-bench';
 import { countSamples, filterSamples, noDifference, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries } from './support/data.ts';
-import { startStack } from './support/stack.ts';
 
 const bucket = 5 * minute;
 

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import { type Stack, startStack } from '@vm-sync/fault-bench';
 import { countSamples, noDifference, startWriter, until, type Writer } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { lastMinuteMs, minute, second, usualSeries } from './support/data.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 /** Samples every second, judged 45 s later (the youngest age for buckets below a minute), and exactly. */
 const env = {

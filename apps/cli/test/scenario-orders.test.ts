@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Site } from '@vm-sync/core';
+import { type Stack, startStack } from '@vm-sync/fault-bench';
 import { type FaultProxy, filterSamples, noDifference, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries } from './support/data.ts';
 import { recentLoss } from './support/recent.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 const isImport = ({ path }: { path: string }) => path.startsWith('/api/v1/import');
 const imports = ({ requests }: FaultProxy): number => requests.filter(isImport).length;

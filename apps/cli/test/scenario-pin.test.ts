@@ -1,7 +1,7 @@
+import { type Stack, startStack } from '@vm-sync/fault-bench';
 import { noDifference, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
-import { type Stack, startStack } from './support/stack.ts';
 
 type Shown = {
   active_site: string;

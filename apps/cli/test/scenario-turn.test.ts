@@ -1,7 +1,7 @@
+import { startStack } from '@vm-sync/fault-bench';
 import { filterSamples, noDifference } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
-import { startStack } from './support/stack.ts';
 
 const bucket = 5 * minute;
 

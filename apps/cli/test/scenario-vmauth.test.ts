@@ -1,7 +1,7 @@
+import { startStack } from '@vm-sync/fault-bench';
 import { makeSeries, noDifference, until, type VmVersion } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
-import { startStack } from './support/stack.ts';
 
 test.concurrent.each([
   ['oldest', 'newest'],

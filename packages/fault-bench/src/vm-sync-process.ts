@@ -30,10 +30,10 @@ export type VmSyncProcess = AsyncDisposable & {
   resume(): void;
 };
 
-const main = join(import.meta.dirname, '../../src/main.ts');
+const main = join(import.meta.dirname, '../../../apps/cli/src/main.ts');
 /** Half of what a process' start costs is the compiler's: what it did once is kept. */
 const compiled = {
-  NODE_COMPILE_CACHE: join(import.meta.dirname, '../../../../.cache/node-compile'),
+  NODE_COMPILE_CACHE: join(import.meta.dirname, '../../../.cache/node-compile'),
 };
 
 // Behind `--`, or Node takes --env-file for its own, wherever it stands.

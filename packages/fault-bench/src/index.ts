@@ -1,0 +1,26 @@
+export type { Oracle } from './oracle.ts';
+export { type SlowProxy, startSlowProxy } from './slow-proxy.ts';
+export {
+  addressOf,
+  type ChunkJob,
+  rest,
+  type SecondVmSync,
+  type SiteOptions,
+  type SiteStack,
+  type Stack,
+  type StackOptions,
+  startStack,
+} from './stack.ts';
+export type { StateFile } from './state-file.ts';
+export { untilAllDone } from './until-all-done.ts';
+export {
+  type Env,
+  type ProcessName,
+  type Ran,
+  type RunningCommand,
+  runVmSync,
+  spawnVmSync,
+  startOnTerminal,
+  startVmSync,
+  type VmSyncProcess,
+} from './vm-sync-process.ts';
