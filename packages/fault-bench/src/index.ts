@@ -1,3 +1,9 @@
+export {
+  type ChaosOptions,
+  type ChaosResult,
+  ChaosViolation,
+  runChaos,
+} from './chaos/run-chaos.ts';
 export type { Oracle } from './oracle.ts';
 export { type SlowProxy, startSlowProxy } from './slow-proxy.ts';
 export {

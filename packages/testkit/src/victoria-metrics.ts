@@ -32,6 +32,8 @@ export type VmServer = Server &
     readonly port: number;
     readonly version: VmVersion;
     readonly dataDir: string;
+    /** More flags from the next start on, instead of those that were set before. */
+    setFlags(flags: readonly string[]): void;
     /** Writes series, or JSON lines as they are. */
     import(rows: Iterable<Series> | Iterable<string>): Promise<void>;
     /** Makes everything imported so far visible to queries. */
@@ -59,9 +61,12 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
     ...(auth ? [`-httpAuth.username=${auth.username}`, `-httpAuth.password=${auth.password}`] : []),
     ...(options.flags ?? []),
   ];
+  let more: readonly string[] = [];
   const ready = async (): Promise<boolean> =>
     (await fetchText(`${url}/health`, { ...access, timeoutMs: 1000 })).status === 200;
-  const server = await startServer(name, () => startProcess({ name, command, args, ready }));
+  const server = await startServer(name, () =>
+    startProcess({ name, command, args: [...args, ...more], ready }),
+  );
   return {
     ...server,
     ...access,
@@ -72,6 +77,9 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
     port,
     version,
     dataDir,
+    setFlags: (flags) => {
+      more = flags;
+    },
     import: (rows) => importLines(url, asLines(rows), access),
     flush: async () => void (await fetchOk(`${url}/internal/force_flush`, access)),
     export: (raw) => exportRaw(url, { ...access, ...raw }),
