@@ -96,7 +96,7 @@ const INJECT: Record<FaultKind, Inject> = {
   },
   'vm-read-only': async ({ pair }, part) => {
     const vm = vmOf(pair, part);
-    vm.setFlags(['-storage.minFreeDiskSpaceBytes=100TB']);
+    vm.setFlags(['-storage.minFreeDiskSpaceBytes=1e18']);
     await vm.restart();
     vm.setFlags([]);
     return { detail: '', heal: () => vm.restart() };

@@ -13,17 +13,17 @@ const ADVICE = /vm-sync backfill (--from \S+ --to \S+|resume \S+)/;
 export function obeyAdvice(pair: Pair, note: (text: string) => void): Operator {
   const stop = new AbortController();
   let begun = 0;
-  const tryAt = async (of: VmSync): Promise<boolean> => {
-    const state = await of.state().catch(() => undefined);
-    const advice = state?.not_ready_because.map((reason) => ADVICE.exec(reason)?.[1]).find(Boolean);
+  const tryAt = async (vmSync: VmSync): Promise<boolean> => {
+    const state = await vmSync.state().catch(() => undefined);
+    const advice = state?.not_ready_because?.map((reason) => ADVICE.exec(reason)?.[1]).find(Boolean);
     if (!advice) return false;
-    const { code } = await of.run('backfill', advice.split(' '));
+    const { code } = await vmSync.run('backfill', advice.split(' '));
     if (code === 0) note(`operator: vm-sync backfill ${advice}`);
     return code === 0;
   };
   const look = async (): Promise<void> => {
     // Both: the one that watches has to prove it for itself.
-    for (const of of [pair.a, pair.b]) if (await tryAt(of)) begun += 1;
+    for (const vmSync of [pair.a, pair.b]) if (await tryAt(vmSync)) begun += 1;
   };
   const working = (async () => {
     while (!stop.signal.aborted) {

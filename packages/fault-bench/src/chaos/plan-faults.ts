@@ -11,9 +11,9 @@ export interface PlannedFault {
 }
 
 // Storms are long enough for faults to meet, what lies between long enough for READY to be said and taken back.
-const STORM_MS = [15_000, 45_000] as const;
-const QUIET_MS = [45_000, 90_000] as const;
-const PAUSE_MS = [500, 5_000] as const;
+const STORM_MS = [20_000, 60_000] as const;
+const QUIET_MS = [40_000, 80_000] as const;
+const PAUSE_MS = [200, 2_500] as const;
 const FIRST_STORM_MS = 12_000;
 
 /**
