@@ -37,6 +37,10 @@ test('hostile names are copied like any others, and are obeyed by nothing that s
   stack.spawn('dashboard', env);
   await stack.untilReady();
   expect(await stack.compareRaw()).toEqual(noDifference);
+  const values = await (await fetch(`${stack.dr.vm.url}/api/v1/label/instance/values`)).text();
+  expect(JSON.parse(values).data).toEqual(
+    expect.arrayContaining([hostileNames['long'], hostileNames['terminal']]),
+  );
   await until('the messages', () => {
     const told = stack.webhook.messages.filter(({ body }) => /clean checks? in a row/.test(body));
     return told.length >= 2;

@@ -23,7 +23,7 @@ export const hostileNames: Readonly<Record<string, string>> = {
   exposition: 'x"} 1\nvmsync_ready 1\nx{y="',
   proto: '__proto__',
   path: '../../../../etc/passwd%00',
-  long: 'A<b>'.repeat(900),
+  long: 'A<b>'.repeat(5_000),
 };
 
 /** A device of each name, whose label stands first among those that people are shown; a sample a minute. */
