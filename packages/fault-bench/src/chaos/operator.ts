@@ -15,7 +15,9 @@ export function obeyAdvice(pair: Pair, note: (text: string) => void): Operator {
   let begun = 0;
   const tryAt = async (vmSync: VmSync): Promise<boolean> => {
     const state = await vmSync.state().catch(() => undefined);
-    const advice = state?.not_ready_because?.map((reason) => ADVICE.exec(reason)?.[1]).find(Boolean);
+    const advice = state?.not_ready_because
+      ?.map((reason) => ADVICE.exec(reason)?.[1])
+      .find(Boolean);
     if (!advice) return false;
     const { code } = await vmSync.run('backfill', advice.split(' '));
     if (code === 0) note(`operator: vm-sync backfill ${advice}`);
