@@ -1,3 +1,11 @@
+export { type MatrixCell, type MatrixRow, STAGES, type Stage } from './matrix.ts';
+export {
+  type MachineFault,
+  type MachineTest,
+  machineFaultsOf,
+  machineRows,
+  quickCells,
+} from './matrix-machine.ts';
 export type { Oracle } from './oracle.ts';
 export { type SlowProxy, startSlowProxy } from './slow-proxy.ts';
 export {

@@ -10,7 +10,15 @@ import {
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import { type Fault, type FaultRules, faultRules, isOwn, keepShareOf } from './faults.ts';
+import {
+  type Fault,
+  type FaultMatch,
+  type FaultRules,
+  faultRules,
+  isMet,
+  isOwn,
+  keepShareOf,
+} from './faults.ts';
 import { close, listen } from './loopback.ts';
 
 export type ProxiedRequest = {
@@ -31,6 +39,8 @@ export type FaultProxy = {
   readonly ownRequests: ProxiedRequest[];
   /** The faults from now on; null for none. Delays add up, of the others the first that fits acts. */
   setFault(fault: Fault | readonly Fault[] | null): void;
+  /** Runs `act` once, when the next request that fits arrives; the request is passed on only after it. Resolves when it has happened. */
+  meet(match: FaultMatch, act?: () => void | Promise<void>): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -39,11 +49,17 @@ export async function startFaultProxy({ target }: { target: string }): Promise<F
   const requests: ProxiedRequest[] = [];
   const ownRequests: ProxiedRequest[] = [];
   let rules: FaultRules = faultRules([]);
+  const meetings = new Set<{ match: FaultMatch; hold: () => Promise<void> }>();
   const server = createServer(async (request, response) => {
     const { method = '', url = '' } = request;
     const record = { method, path: url, status: 0, bytes: 0 };
     (isOwn(url) ? ownRequests : requests).push(record);
     try {
+      for (const meeting of meetings) {
+        if (!isMet(meeting.match, request)) continue;
+        meetings.delete(meeting);
+        await meeting.hold();
+      }
       await serve(target, request, response, record, rules(request));
     } catch {
       response.destroy(); // what broke behind the proxy breaks before it too
@@ -57,6 +73,20 @@ export async function startFaultProxy({ target }: { target: string }): Promise<F
     setFault: (fault) => {
       rules = faultRules(fault === null ? [] : [fault].flat());
     },
+    meet: (match, act = () => {}) =>
+      new Promise((resolve, reject) => {
+        meetings.add({
+          match,
+          hold: async () => {
+            try {
+              await act();
+              resolve();
+            } catch (error) {
+              reject(error);
+            }
+          },
+        });
+      }),
     stop: () => close(server),
   };
 }

@@ -34,13 +34,13 @@ export function faultRules(faults: readonly Fault[]): FaultRules {
   const rules = faults.map((fault) => ({ fault, left: fault.first ?? Number.POSITIVE_INFINITY }));
   return (request) =>
     rules.flatMap((rule) => {
-      if (rule.left <= 0 || !fits(rule.fault, request)) return [];
+      if (rule.left <= 0 || !isMet(rule.fault, request)) return [];
       rule.left -= 1;
       return [rule.fault];
     });
 }
 
-function fits({ path, method }: FaultMatch, request: IncomingMessage): boolean {
+export function isMet({ path, method }: FaultMatch, request: IncomingMessage): boolean {
   const pathname = (request.url ?? '').split('?', 1)[0] ?? '';
   if (method !== undefined && method !== request.method) return false;
   if (path === undefined) return true;

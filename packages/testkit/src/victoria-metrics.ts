@@ -11,7 +11,7 @@ import { type Server, startServer } from './server.ts';
 
 export type VmOptions = {
   version?: VmVersion;
-  /** More command-line flags, such as `-search.maxUniqueTimeseries=10`. */
+  /** More command-line flags, such as `-search.maxUniqueTimeseries=10`; read anew at every start. */
   flags?: readonly string[];
   /** How long samples are kept, such as `100y` or `30d`. */
   retention?: string;
@@ -49,7 +49,7 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
   const access: Access = { auth, ca: tls?.ca };
   const name = `VictoriaMetrics (${version}) on port ${port}`;
   const command = vmProgramPath(version, 'victoria-metrics');
-  const args = [
+  const args = () => [
     `-httpListenAddr=127.0.0.1:${port}`,
     `-storageDataPath=${dataDir}`,
     `-retentionPeriod=${options.retention ?? '100y'}`,
@@ -61,7 +61,9 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
   ];
   const ready = async (): Promise<boolean> =>
     (await fetchText(`${url}/health`, { ...access, timeoutMs: 1000 })).status === 200;
-  const server = await startServer(name, () => startProcess({ name, command, args, ready }));
+  const server = await startServer(name, () =>
+    startProcess({ name, command, args: args(), ready }),
+  );
   return {
     ...server,
     ...access,

@@ -1,0 +1,3 @@
+import { testRows } from './support/run-row.ts';
+
+testRows('matrix-machine-state');

@@ -1,0 +1,49 @@
+import { until, type Webhook } from '@vm-sync/testkit';
+import { expect } from 'vitest';
+
+interface Message {
+  readonly id: string;
+  readonly event: string;
+  readonly text: string;
+}
+
+/** What was told, each message once: one whose delivery was cut off comes again, by the same id. */
+function told({ messages }: Webhook): Message[] {
+  const byId = new Map(messages.map(({ json }) => [(json as Message).id, json as Message]));
+  return [...byId.values()];
+}
+
+/** Of each of these pairs the one ends what the other began: told twice in a row, one was told twice. */
+const pairs = [
+  ['gap-detected', 'sync-complete'],
+  ['failback-ready', 'ready-withdrawn'],
+  ['check-unknown', 'sites-reached'],
+  ['repairs-stopped', 'repairs-go-on'],
+];
+
+export const untilToldReady = (webhook: Webhook): Promise<unknown> =>
+  until('READY to be told', () =>
+    told(webhook)
+      .filter(({ event }) => /ready/.test(event))
+      .at(-1)
+      ?.event.startsWith('failback'),
+  );
+
+/** Where messages were lost on purpose, the end of something may be missing between two beginnings. */
+export function assertToldOnce(webhook: Webhook, someAreLost: boolean): void {
+  const all = told(webhook);
+  const texts = all.map(({ event, text }) => `${event}: ${text}`);
+  if (someAreLost) {
+    expect(new Set(texts).size).toBe(texts.length);
+    return;
+  }
+  for (const pair of pairs) {
+    const kinds = all.map(({ event }) => event).filter((event) => pair.includes(event));
+    const twice = kinds.filter((kind, at) => kind === kinds[at - 1]);
+    expect({ pair, twice, texts: twice.length > 0 ? texts : [] }).toEqual({
+      pair,
+      twice: [],
+      texts: [],
+    });
+  }
+}
