@@ -6,6 +6,7 @@ export {
   machineRows,
   quickCells,
 } from './matrix-machine.ts';
+export { matrixTable } from './matrix-table.ts';
 export type { Oracle } from './oracle.ts';
 export { type SlowProxy, startSlowProxy } from './slow-proxy.ts';
 export {
