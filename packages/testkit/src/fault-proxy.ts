@@ -1,35 +1,19 @@
 import { once } from 'node:events';
-import {
-  type ClientRequest,
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  request as openRequest,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { gunzipSync } from 'node:zlib';
+import { relay, shiftClock } from './fault-answers.ts';
+import { openUpstream, upload } from './fault-uploads.ts';
 import {
   type Fault,
   type FaultMatch,
   type FaultRules,
   faultRules,
-  isMet,
+  fits,
   isOwn,
-  keepShareOf,
+  type ProxiedRequest,
 } from './faults.ts';
 import { close, listen } from './loopback.ts';
-
-export type ProxiedRequest = {
-  method: string;
-  /** With the query. */
-  path: string;
-  /** What was answered; 0 while, or because, nothing was. */
-  status: number;
-  /** Bytes of the answer's body that were passed on. */
-  bytes: number;
-};
 
 export type FaultProxy = {
   readonly url: string;
@@ -37,30 +21,39 @@ export type FaultProxy = {
   readonly requests: ProxiedRequest[];
   /** Those of vm-sync's own series. */
   readonly ownRequests: ProxiedRequest[];
-  /** The faults from now on; null for none. Delays add up, of the others the first that fits acts. */
+  /**
+   * The faults from now on; null for none. Delays add up, of the others the first that fits acts. What an earlier fault
+   * slows goes on at full speed, unless the very same object is given again.
+   */
   setFault(fault: Fault | readonly Fault[] | null): void;
   /** Runs `act` once, when the next request that fits arrives; the request is passed on only after it. Resolves when it has happened. */
   meet(match: FaultMatch, act?: () => void | Promise<void>): Promise<void>;
   stop(): Promise<void>;
 };
 
+type Meeting = { match: FaultMatch; happen: () => Promise<void> };
+
 /** An HTTP proxy in front of `target` (a base URL) that can go wrong in chosen ways. Bodies are streamed. */
 export async function startFaultProxy({ target }: { target: string }): Promise<FaultProxy> {
   const requests: ProxiedRequest[] = [];
   const ownRequests: ProxiedRequest[] = [];
+  const meetings = new Set<Meeting>();
   let rules: FaultRules = faultRules([]);
-  const meetings = new Set<{ match: FaultMatch; hold: () => Promise<void> }>();
+  /** The faults in force, each with what tells that it is over. */
+  let lifts = new Map<Fault, AbortController>();
   const server = createServer(async (request, response) => {
     const { method = '', url = '' } = request;
-    const record = { method, path: url, status: 0, bytes: 0 };
+    const record = { method, path: url, status: 0, sent: 0, bytes: 0 };
     (isOwn(url) ? ownRequests : requests).push(record);
     try {
-      for (const meeting of meetings) {
-        if (!isMet(meeting.match, request)) continue;
+      for (const meeting of [...meetings]) {
+        if (!fits(meeting.match, request)) continue;
         meetings.delete(meeting);
-        await meeting.hold();
+        await meeting.happen();
       }
-      await serve(target, request, response, record, rules(request));
+      const faults = rules(request);
+      const lifted = (fault: Fault): AbortSignal => lifts.get(fault)?.signal ?? AbortSignal.abort();
+      await serve({ target, request, response, record, lifted, faults });
     } catch {
       response.destroy(); // what broke behind the proxy breaks before it too
     }
@@ -70,34 +63,36 @@ export async function startFaultProxy({ target }: { target: string }): Promise<F
     url,
     requests,
     ownRequests,
-    setFault: (fault) => {
-      rules = faultRules(fault === null ? [] : [fault].flat());
+    setFault(fault) {
+      const faults = fault === null ? [] : [fault].flat();
+      const before = lifts;
+      lifts = new Map(faults.map((each) => [each, before.get(each) ?? new AbortController()]));
+      for (const [each, lift] of before) if (!lifts.has(each)) lift.abort();
+      rules = faultRules(faults);
     },
-    meet: (match, act = () => {}) =>
+    meet: (match, act) =>
       new Promise((resolve, reject) => {
-        meetings.add({
-          match,
-          hold: async () => {
-            try {
-              await act();
-              resolve();
-            } catch (error) {
-              reject(error);
-            }
-          },
-        });
+        const happen = async (): Promise<void> => {
+          await act?.();
+        };
+        meetings.add({ match, happen: () => happen().then(resolve, reject) });
       }),
     stop: () => close(server),
   };
 }
 
-async function serve(
-  target: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-  record: ProxiedRequest,
-  faults: readonly Fault[],
-): Promise<void> {
+/** One request on its way. */
+type Passage = {
+  target: string;
+  request: IncomingMessage;
+  response: ServerResponse;
+  record: ProxiedRequest;
+  lifted: (fault: Fault) => AbortSignal;
+  faults: readonly Fault[];
+};
+
+async function serve(passage: Passage): Promise<void> {
+  const { target, request, response, record, faults } = passage;
   for (const fault of faults) if (fault.kind === 'delay') await sleep(fault.ms);
   const fault = faults.find(({ kind }) => kind !== 'delay');
   if (fault?.kind === 'black-hole') {
@@ -111,14 +106,25 @@ async function serve(
     response.writeHead(fault.status, fault.headers).end(fault.body);
     return;
   }
+  const lifted = fault ? passage.lifted(fault) : AbortSignal.abort();
   const upstream = openUpstream(target, request);
   // Compressed, nobody could read what is to be changed.
-  if (fault?.kind === 'shift-clock') upstream.removeHeader('accept-encoding');
+  const plain = fault?.kind === 'shift-clock' || (fault?.kind === 'corrupt' && fault.plain);
+  if (plain) upstream.removeHeader('accept-encoding');
   response.once('close', () => upstream.destroy());
-  const answered = answerOf(upstream);
-  if (fault?.kind === 'drop-rows') await sendShare(request, upstream, fault.keepShare);
-  else request.pipe(upstream);
+  const answered = answerOf(once(upstream, 'response'));
+  upstream.on('error', () => {}); // an early answer may cut the upload short
+  void upload({ request, upstream, record, fault, lifted }); // what breaks there shows in the answer
   const answer = await answered;
+  if (fault?.kind === 'lost-answer') {
+    if (answer) await buffer(answer);
+    if (fault.end === 'reset') response.socket?.resetAndDestroy();
+    return;
+  }
+  if (answer === undefined && fault?.kind === 'cut-request') {
+    response.socket?.resetAndDestroy();
+    return;
+  }
   if (answer === undefined) {
     request.resume();
     record.status = 502;
@@ -127,95 +133,14 @@ async function serve(
   }
   record.status = answer.statusCode ?? 0;
   if (fault?.kind === 'shift-clock') return shiftClock(answer, response, record, fault.ms);
-  await relay(answer, response, record, fault?.kind === 'cut' ? fault : undefined);
-}
-
-function openUpstream(target: string, request: IncomingMessage): ClientRequest {
-  const { host, ...headers } = request.headers;
-  return openRequest(target + (request.url ?? ''), {
-    method: request.method ?? 'GET',
-    headers: { ...headers, connection: 'close' },
-    agent: false,
-  });
+  await relay({ answer, response, record, fault, lifted });
 }
 
 /** The server's answer, undefined when it gave none. */
-async function answerOf(upstream: ClientRequest): Promise<IncomingMessage | undefined> {
+async function answerOf(response: Promise<unknown[]>): Promise<IncomingMessage | undefined> {
   try {
-    const [answer] = await once(upstream, 'response');
-    return answer;
+    return (await response)[0] as IncomingMessage;
   } catch {
     return undefined;
-  } finally {
-    upstream.on('error', () => {}); // an early answer may cut the upload short
   }
-}
-
-async function sendShare(
-  request: IncomingMessage,
-  upstream: ClientRequest,
-  share: number,
-): Promise<void> {
-  const received = await buffer(request);
-  const zipped = request.headers['content-encoding'] === 'gzip';
-  const kept = keepShareOf(String(zipped ? gunzipSync(received) : received), share);
-  upstream.removeHeader('content-encoding');
-  upstream.removeHeader('transfer-encoding');
-  upstream.setHeader('content-length', Buffer.byteLength(kept));
-  upstream.end(kept);
-}
-
-/** Answers of one value that is this day's are taken for a clock's. */
-async function shiftClock(
-  answer: IncomingMessage,
-  response: ServerResponse,
-  record: ProxiedRequest,
-  ms: number,
-): Promise<void> {
-  const body = String(await buffer(answer)).replace(
-    /"value":\[([\d.]+),"(\d+\.?\d*)"\]/,
-    (said, at: string, seconds: string) =>
-      Math.abs(Number(seconds) * 1000 - Date.now()) < 86_400_000
-        ? `"value":[${at},"${Number(seconds) + ms / 1000}"]`
-        : said,
-  );
-  record.bytes = Buffer.byteLength(body);
-  response.writeHead(record.status, ownHeaders(answer.headers, true)).end(body);
-}
-
-/** Passes the answer on, chunk by chunk, each when the one before has left. */
-async function relay(
-  answer: IncomingMessage,
-  response: ServerResponse,
-  record: ProxiedRequest,
-  cut: { afterBytes: number; end: 'reset' | 'clean'; wholeLines?: boolean } | undefined,
-): Promise<void> {
-  response.writeHead(record.status, ownHeaders(answer.headers, cut?.end === 'clean'));
-  const left = once(response, 'close').then(() => Promise.reject(new Error('the client has left')));
-  left.catch(() => {});
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    let part = chunk.subarray(0, (cut?.afterBytes ?? Number.POSITIVE_INFINITY) - record.bytes);
-    if (cut?.wholeLines && part.length < chunk.length) {
-      part = part.subarray(0, part.lastIndexOf('\n') + 1);
-    }
-    record.bytes += part.length;
-    await Promise.race([written(response, part), left]);
-    if (part.length === chunk.length) continue;
-    if (cut?.end === 'reset') response.socket?.resetAndDestroy();
-    break; // ends the request behind as well
-  }
-  response.end();
-}
-
-/** Hop-by-hop headers are this connection's own; a length would betray a body that ends too early. */
-function ownHeaders(headers: IncomingHttpHeaders, withoutLength: boolean): IncomingHttpHeaders {
-  const { connection, 'keep-alive': keepAlive, 'transfer-encoding': encoding, ...own } = headers;
-  if (withoutLength) delete own['content-length'];
-  return own;
-}
-
-async function written(response: ServerResponse, part: Buffer): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    response.write(part, (error) => (error ? reject(error) : resolve()));
-  });
 }

@@ -25,7 +25,37 @@ export type Fault = FaultMatch &
     | { kind: 'shift-clock'; ms: number }
     /** Takes the request and never answers. */
     | { kind: 'black-hole' }
+    /** The server gets the request whole and acts upon it; of its answer nothing is passed back. */
+    | { kind: 'lost-answer'; end: 'reset' | 'silence' }
+    /** The answer's body trickles at this rate, until the fault is lifted. */
+    | { kind: 'drip'; bytesPerS: number }
+    /** The upload passes at this rate, until the fault is lifted. */
+    | { kind: 'slow-request'; bytesPerS: number }
+    /** The upload is torn off after so many bytes, and the client with it. */
+    | { kind: 'cut-request'; afterBytes: number }
+    | ({ kind: 'corrupt' | 'corrupt-request' } & Corruption)
   );
+
+/** Of a body (the answer's, or the request's) one byte in so many is changed, its length kept. */
+export type Corruption = {
+  everyBytes: number;
+  /** Only digits, into other digits: what is no damage to the eye. */
+  digits?: boolean;
+  /** The body goes uncompressed, so that no checksum of the compression notices. */
+  plain?: boolean;
+};
+
+export type ProxiedRequest = {
+  method: string;
+  /** With the query. */
+  path: string;
+  /** What was answered; 0 while, or because, nothing was. */
+  status: number;
+  /** Bytes of the request's body that were passed on. */
+  sent: number;
+  /** Bytes of the answer's body that were passed on. */
+  bytes: number;
+};
 
 /** Picks the faults for a request and counts them against `first`. */
 export type FaultRules = (request: IncomingMessage) => Fault[];
@@ -34,23 +64,17 @@ export function faultRules(faults: readonly Fault[]): FaultRules {
   const rules = faults.map((fault) => ({ fault, left: fault.first ?? Number.POSITIVE_INFINITY }));
   return (request) =>
     rules.flatMap((rule) => {
-      if (rule.left <= 0 || !isMet(rule.fault, request)) return [];
+      if (rule.left <= 0 || !fits(rule.fault, request)) return [];
       rule.left -= 1;
       return [rule.fault];
     });
 }
 
-export function isMet({ path, method }: FaultMatch, request: IncomingMessage): boolean {
+/** Whether a request is one that is meant. */
+export function fits({ path, method }: FaultMatch, request: IncomingMessage): boolean {
   const pathname = (request.url ?? '').split('?', 1)[0] ?? '';
   if (method !== undefined && method !== request.method) return false;
   if (path === undefined) return true;
   if (isOwn(request.url ?? '')) return false;
   return typeof path === 'string' ? pathname.endsWith(path) : path.test(pathname);
-}
-
-/** An even selection: of 10 lines and a share of 0.3, the 4th, 7th and 10th. */
-export function keepShareOf(body: string, share: number): string {
-  const lines = body.split('\n').filter((line) => line !== '');
-  const kept = lines.filter((_, at) => Math.floor((at + 1) * share) > Math.floor(at * share));
-  return kept.map((line) => `${line}\n`).join('');
 }

@@ -1,10 +1,11 @@
 export { programPath, type VmVersion, vmProgramPath, vmVersions } from './binaries.ts';
 export { type Certificates, selfSignedCertificate } from './certificates.ts';
 export { diffRaw, noDifference, type RawDifference } from './diff-raw.ts';
+export { canMount, type Disk } from './disk.ts';
 export { type DnsRecord, type DnsServer, startDns } from './dns.ts';
 export { exportRaw, type RawExport, type RawSamples } from './export-raw.ts';
-export { type FaultProxy, type ProxiedRequest, startFaultProxy } from './fault-proxy.ts';
-export type { Fault, FaultMatch } from './faults.ts';
+export { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+export type { Corruption, Fault, FaultMatch, ProxiedRequest } from './faults.ts';
 export { temporaryFolder } from './folders.ts';
 export type { Access } from './http.ts';
 export { importLines, importSeries } from './import-series.ts';
@@ -20,6 +21,7 @@ export {
   seriesKey,
 } from './series.ts';
 export type { Server } from './server.ts';
+export { startTcpProxy, type TcpFault, type TcpProxy } from './tcp-proxy.ts';
 export { type Patience, until } from './until.ts';
 export { startVictoriaMetrics, type VmOptions, type VmServer } from './victoria-metrics.ts';
 export { startVmagent, type Vmagent } from './vmagent.ts';

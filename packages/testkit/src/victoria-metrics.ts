@@ -1,5 +1,6 @@
 import { type VmVersion, vmProgramPath } from './binaries.ts';
 import type { Certificates } from './certificates.ts';
+import { type Disk, mountDisk } from './disk.ts';
 import { exportRaw, type RawExport, type RawSamples } from './export-raw.ts';
 import { temporaryFolder } from './folders.ts';
 import { type Access, fetchOk, fetchText } from './http.ts';
@@ -23,6 +24,8 @@ export type VmOptions = {
   pathPrefix?: string;
   /** Ask for this login. */
   auth?: { username: string; password: string };
+  /** Its data lie on a disk of their own of this size; only where `canMount()` says nothing against it. */
+  disk?: { sizeMb: number };
 };
 
 export type VmServer = Server &
@@ -32,6 +35,8 @@ export type VmServer = Server &
     readonly port: number;
     readonly version: VmVersion;
     readonly dataDir: string;
+    /** Throws when it was started without one. */
+    readonly disk: Disk;
     /** Writes series, or JSON lines as they are. */
     import(rows: Iterable<Series> | Iterable<string>): Promise<void>;
     /** Makes everything imported so far visible to queries. */
@@ -44,12 +49,13 @@ export type VmServer = Server &
 export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmServer> {
   const { version = 'oldest', tls, pathPrefix = '', auth } = options;
   const port = await freePort();
-  const dataDir = temporaryFolder('victoria-metrics');
+  const disk = options.disk && (await mountDisk(options.disk.sizeMb));
+  const dataDir = disk?.folder ?? temporaryFolder('victoria-metrics');
   const url = `${tls ? 'https' : 'http'}://127.0.0.1:${port}${pathPrefix}`;
   const access: Access = { auth, ca: tls?.ca };
   const name = `VictoriaMetrics (${version}) on port ${port}`;
-  const command = vmProgramPath(version, 'victoria-metrics');
-  const args = () => [
+  const program = vmProgramPath(version, 'victoria-metrics');
+  const flags = () => [
     `-httpListenAddr=127.0.0.1:${port}`,
     `-storageDataPath=${dataDir}`,
     `-retentionPeriod=${options.retention ?? '100y'}`,
@@ -59,11 +65,14 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
     ...(auth ? [`-httpAuth.username=${auth.username}`, `-httpAuth.password=${auth.password}`] : []),
     ...(options.flags ?? []),
   ];
+  const commandLine = (): [string, string[]] =>
+    disk?.enter(program, flags()) ?? [program, flags()];
   const ready = async (): Promise<boolean> =>
     (await fetchText(`${url}/health`, { ...access, timeoutMs: 1000 })).status === 200;
-  const server = await startServer(name, () =>
-    startProcess({ name, command, args: args(), ready }),
-  );
+  const server = await startServer(name, () => {
+    const [command, args] = commandLine();
+    return startProcess({ name, command, args, ready });
+  });
   return {
     ...server,
     ...access,
@@ -73,7 +82,11 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
     url,
     port,
     version,
-    dataDir,
+    dataDir: disk?.outside ?? dataDir,
+    get disk() {
+      if (!disk) throw new Error(`${name} was started without a disk: { sizeMb }`);
+      return disk;
+    },
     import: (rows) => importLines(url, asLines(rows), access),
     flush: async () => void (await fetchOk(`${url}/internal/force_flush`, access)),
     export: (raw) => exportRaw(url, { ...access, ...raw }),

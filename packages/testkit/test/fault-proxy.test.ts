@@ -41,7 +41,13 @@ describe('fault proxy', () => {
     const direct = await fetch(`${vm.url}/api/v1/export?match[]=stored`);
     const { length } = await direct.text();
     expect(proxy.requests).toEqual([
-      { method: 'POST', path: '/api/v1/export', status: 200, bytes: length },
+      {
+        method: 'POST',
+        path: '/api/v1/export',
+        status: 200,
+        sent: expect.any(Number),
+        bytes: length,
+      },
     ]);
   });
 
