@@ -65,8 +65,7 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
     ...(auth ? [`-httpAuth.username=${auth.username}`, `-httpAuth.password=${auth.password}`] : []),
     ...(options.flags ?? []),
   ];
-  const commandLine = (): [string, string[]] =>
-    disk?.enter(program, flags()) ?? [program, flags()];
+  const commandLine = (): [string, string[]] => disk?.enter(program, flags()) ?? [program, flags()];
   const ready = async (): Promise<boolean> =>
     (await fetchText(`${url}/health`, { ...access, timeoutMs: 1000 })).status === 200;
   const server = await startServer(name, () => {

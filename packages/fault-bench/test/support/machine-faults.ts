@@ -1,11 +1,13 @@
 import { mkdir, rm, rmdir, truncate } from 'node:fs/promises';
 import { addressOf, type MachineFault, rest, type StackOptions } from '@vm-sync/fault-bench';
-import type { Server } from '@vm-sync/testkit';
+import { canMount, type Server } from '@vm-sync/testkit';
 import { end, type Part, type Row, spawnPart } from './row.ts';
 
 /** How a fault is brought about and undone. */
 export interface Act {
   readonly stack?: StackOptions;
+  /** Why it cannot be brought about on this machine, undefined when it can. */
+  cannot?(): string | undefined;
   /** Done while a request of the stage is held; it goes on afterwards. */
   strike(row: Row): void | Promise<void>;
   /** For how long it stays so. */
@@ -95,7 +97,7 @@ export const machineFaults: Readonly<Record<MachineFault, Act>> = {
   'destination database: SIGKILL': killed(destination, noticed),
   'destination database: SIGSTOP for 8 s': silent(destination),
   'destination database: restart': restarted(destination),
-  'destination database: read-only, as with a full disk': {
+  'destination database: read-only': {
     async strike(row) {
       row.destinationFlags.push('-storage.minFreeDiskSpaceBytes=1000TB');
       await destination(row).restart();
@@ -104,6 +106,17 @@ export const machineFaults: Readonly<Record<MachineFault, Act>> = {
     async heal(row) {
       row.destinationFlags.length = 0;
       await destination(row).restart();
+    },
+  },
+  'destination database: disk full, and started again with room': {
+    stack: { dr: { disk: { sizeMb: 64 } } },
+    cannot: canMount,
+    strike: ({ stack }) => stack.dr.vm.disk.fill(),
+    lasts: () => rest(5_000),
+    async heal(row) {
+      row.stack.dr.vm.disk.clear();
+      await destination(row).kill(); // it may have ended by itself
+      await destination(row).start();
     },
   },
   'source database: clock 90 s ahead': clockAhead('primary'),
