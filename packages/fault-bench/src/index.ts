@@ -1,8 +1,7 @@
 export { type MatrixCell, type MatrixRow, STAGES, type Stage } from './matrix.ts';
 export {
   type MachineFault,
-  type MachineTest,
-  machineFaultsOf,
+  machineFaults,
   machineRows,
   quickCells,
 } from './matrix-machine.ts';

@@ -23,4 +23,4 @@ export function matrixTable(rows: readonly MatrixRow[]): string {
   ].join('\n');
 }
 
-const shortOf = (test: string): string => test.replace(/^matrix-(machine-)?/, '');
+const shortOf = (test: string): string => test.replace(/^matrix-/, '');

@@ -1,6 +1,7 @@
 import { mkdir, rm, rmdir, truncate } from 'node:fs/promises';
 import { addressOf, type MachineFault, rest, type StackOptions } from '@vm-sync/fault-bench';
 import { canMount, type Server } from '@vm-sync/testkit';
+import type { Unpaired } from './messages.ts';
 import { end, type Part, type Row, spawnPart } from './row.ts';
 
 /** How a fault is brought about and undone. */
@@ -17,8 +18,8 @@ export interface Act {
   tidy?(row: Row): Promise<void>;
   /** The source is killed: what it was just given must be on its disk by then, or nobody has it any more. */
   readonly losesSource?: true;
-  /** What Redis was to remember of messages is lost with it. */
-  readonly losesMessages?: true;
+  /** Of what the end may be missing between the messages of two beginnings. */
+  readonly unpaired?: Unpaired;
 }
 
 type ServerOf = (row: Row) => Server;
@@ -90,7 +91,7 @@ const byDns = (act: Act): Act => ({ ...act, stack: { dns: true } });
 /** A folder where the file is written before it takes its place; also root cannot write there. */
 const obstacle = ({ stack, running }: Row) => `${stack.stateFile}.${running.scheduler.pid}.tmp`;
 
-export const machineFaults: Readonly<Record<MachineFault, Act>> = {
+export const machineActs: Readonly<Record<MachineFault, Act>> = {
   'source database: SIGKILL': { ...killed(source, noticed), losesSource: true },
   'source database: SIGSTOP for 8 s': silent(source),
   'source database: restart': restarted(source),
@@ -99,7 +100,7 @@ export const machineFaults: Readonly<Record<MachineFault, Act>> = {
   'destination database: restart': restarted(destination),
   'destination database: read-only': {
     async strike(row) {
-      row.destinationFlags.push('-storage.minFreeDiskSpaceBytes=1000TB');
+      row.destinationFlags.push('-storage.minFreeDiskSpaceBytes=1000000GB');
       await destination(row).restart();
     },
     lasts: () => rest(5_000),
@@ -108,13 +109,14 @@ export const machineFaults: Readonly<Record<MachineFault, Act>> = {
       await destination(row).restart();
     },
   },
-  'destination database: disk full, and started again with room': {
-    stack: { dr: { disk: { sizeMb: 64 } } },
+  'destination database: disk full, then started again with room': {
+    // Repairs want 0.5 GB of room, and 1 GB once they were stopped.
+    stack: { dr: { disk: { sizeMb: 1_200 } } },
     cannot: canMount,
-    strike: ({ stack }) => stack.dr.vm.disk.fill(),
+    strike: ({ stack }) => stack.dr.vm.disk?.fill(),
     lasts: () => rest(5_000),
     async heal(row) {
-      row.stack.dr.vm.disk.clear();
+      row.stack.dr.vm.disk?.clear();
       await destination(row).kill(); // it may have ended by itself
       await destination(row).start();
     },
@@ -124,16 +126,23 @@ export const machineFaults: Readonly<Record<MachineFault, Act>> = {
   'Redis: SIGKILL, append-only': {
     ...killed(redis, () => rest(3_000)),
     stack: { appendonly: true },
-    losesMessages: true, // of the last second, which was not on the disk yet
+    unpaired: 'all', // what Redis had not written to its disk yet is lost
   },
   'Redis: SIGSTOP for 8 s': silent(redis),
-  'Redis: wiped': { strike: ({ stack }) => stack.redis.flushAll(), losesMessages: true },
-  'Redis: started again empty': { ...killed(redis, () => rest(3_000)), losesMessages: true },
-  'scheduler: SIGKILL': killedPart('scheduler'),
-  'scheduler: SIGSTOP for longer than its locks, another one takes over': heldUp(
-    'scheduler',
-    26_000,
-  ),
+  'Redis: wiped': {
+    strike: ({ stack }) => stack.redis.flushAll(),
+    unpaired: 'all',
+  },
+  'Redis: started again empty': {
+    ...killed(redis, () => rest(3_000)),
+    unpaired: 'all',
+  },
+  // One that ends between telling of a gap and remembering it does not know that it was told.
+  'scheduler: SIGKILL': { ...killedPart('scheduler'), unpaired: 'gaps' },
+  'scheduler: SIGSTOP for longer than its locks, another one takes over': {
+    ...heldUp('scheduler', 26_000),
+    unpaired: 'gaps',
+  },
   'worker: SIGKILL': killedPart('worker'),
   'worker: SIGSTOP for longer than its lock, another one takes over': heldUp('worker', 21_000),
   'dashboard: SIGKILL': killedPart('dashboard'),
@@ -149,6 +158,7 @@ export const machineFaults: Readonly<Record<MachineFault, Act>> = {
     lasts: ({ stack }) =>
       stack.untilState('the other direction', ({ active_site: site }) => site === 'dr'),
     heal: toPrimary,
+    unpaired: 'gaps', // with its direction a gap is over, without a word
   }),
   'DNS: both addresses at once': byDns({
     strike: (row) => row.stack.dns.set(recordOf(row, [addressOf.primary, addressOf.dr])),

@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 interface Message {
   readonly id: string;
   readonly event: string;
+  readonly at: string;
   readonly text: string;
 }
 
@@ -29,15 +30,16 @@ export const untilToldReady = (webhook: Webhook): Promise<unknown> =>
       ?.event.startsWith('failback'),
   );
 
-/** Where messages were lost on purpose, the end of something may be missing between two beginnings. */
-export function assertToldOnce(webhook: Webhook, someAreLost: boolean): void {
+/** Gaps, or everything that comes and goes. */
+export type Unpaired = 'gaps' | 'all';
+
+/** `unpaired`: of what the end may be missing between two beginnings. */
+export function assertToldOnce(webhook: Webhook, unpaired: Unpaired | undefined): void {
   const all = told(webhook);
-  const texts = all.map(({ event, text }) => `${event}: ${text}`);
-  if (someAreLost) {
-    expect(new Set(texts).size).toBe(texts.length);
-    return;
-  }
-  for (const pair of pairs) {
+  const texts = all.map(({ event, at, text }) => `${event} at ${at}: ${text}`);
+  expect(new Set(texts).size).toBe(texts.length);
+  const paired = unpaired === undefined ? pairs : unpaired === 'gaps' ? pairs.slice(1) : [];
+  for (const pair of paired) {
     const kinds = all.map(({ event }) => event).filter((event) => pair.includes(event));
     const twice = kinds.filter((kind, at) => kind === kinds[at - 1]);
     expect({ pair, twice, texts: twice.length > 0 ? texts : [] }).toEqual({

@@ -1,14 +1,4 @@
-import {
-  type MachineFault,
-  type MachineTest,
-  machineFaultsOf,
-  type Oracle,
-  quickCells,
-  rest,
-  STAGES,
-  type Stage,
-  startStack,
-} from '@vm-sync/fault-bench';
+import { type MachineFault, type Oracle, rest, type Stage, startStack } from '@vm-sync/fault-bench';
 import {
   filterSamples,
   makeSeries,
@@ -17,37 +7,21 @@ import {
   startFaultProxy,
   until,
 } from '@vm-sync/testkit';
-import { expect, test } from 'vitest';
-import { type Act, machineFaults } from './machine-faults.ts';
+import { expect } from 'vitest';
+import { type Act, machineActs } from './machine-faults.ts';
 import { assertToldOnce, untilToldReady } from './messages.ts';
 import type { Row } from './row.ts';
 import { meetings, openChecks } from './stages.ts';
 
-const full = process.env['MATRIX'] === 'full';
+export const full = process.env['MATRIX'] === 'full';
 
 /** Outlasts locks, a wiped Redis' wait, and a chunk's first tries, on a busy machine. */
 const repairedWithinMs = 180_000;
 const readyWithinMs = 240_000;
 
-/** Makes a test of every row that this file holds: the quick ones, or with MATRIX=full all of them. */
-export function testRows(name: MachineTest): void {
-  for (const fault of machineFaultsOf(name)) {
-    const stages = full ? STAGES : quickCells[fault];
-    const register = stages ? test.concurrent : test.skip;
-    register(
-      `${fault}, at ${(stages ?? STAGES).join(', ')}: repaired, nothing doubled, never falsely READY`,
-      { timeout: full ? 1_800_000 : 300_000 },
-      async ({ skip }) => {
-        const why = machineFaults[fault].cannot?.();
-        skip(why !== undefined, why);
-        await runRow(fault, stages ?? []);
-      },
-    );
-  }
-}
-
-async function runRow(fault: MachineFault, stages: readonly Stage[]): Promise<void> {
-  const act = machineFaults[fault];
+/** Brings a fault about at each of these stages, one after the other, on one pair of sites. */
+export async function runRow(fault: MachineFault, stages: readonly Stage[]): Promise<void> {
+  const act = machineActs[fault];
   await using ends = new AsyncDisposableStack();
   const { row, oracle } = await startRow(act, ends);
   // A gap is told when it is the first after a clean check, as at the beginning.
@@ -65,11 +39,15 @@ async function runRow(fault: MachineFault, stages: readonly Stage[]): Promise<vo
   expect(await row.stack.compareRaw()).toEqual(noDifference);
   say(`${fault}: READY`, healedMs);
   oracle.assertHonest();
+  await until('the dashboard to say READY', async () => (await parity(row)).status === 200);
   await untilToldReady(row.stack.webhook);
-  assertToldOnce(row.stack.webhook, act.losesMessages ?? false);
+  assertToldOnce(row.stack.webhook, act.unpaired);
   const crashed = row.stack.processes.filter((one) => one.ended && !row.endedByUs.has(one));
   expect(crashed.map(({ name, ended }) => `${name}: ${ended}`)).toEqual([]);
 }
+
+/** What scripts and balancers ask. */
+const parity = ({ stack }: Row) => fetch(`${stack.dashboardUrl}/parity/dr`);
 
 /** A whole matrix takes long: whoever waits for it sees how far it is. */
 function say(what: string, sinceMs: number): void {

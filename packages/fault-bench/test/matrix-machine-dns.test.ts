@@ -1,3 +1,0 @@
-import { testRows } from './support/run-row.ts';
-
-testRows('matrix-machine-dns');
