@@ -1,4 +1,5 @@
 export { type MatrixCell, type MatrixRow, STAGES, type Stage } from './matrix.ts';
+export { type LineFault, lineFaults, lineFaultsAt, lineRows } from './matrix-line.ts';
 export {
   type MachineFault,
   machineFaults,
@@ -7,7 +8,7 @@ export {
 } from './matrix-machine.ts';
 export { matrixTable } from './matrix-table.ts';
 export type { Oracle } from './oracle.ts';
-export { type SlowProxy, startSlowProxy } from './slow-proxy.ts';
+export { importedBytes, slowImports } from './slow-imports.ts';
 export {
   addressOf,
   type ChunkJob,

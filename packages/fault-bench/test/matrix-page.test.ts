@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type MatrixRow, machineRows, matrixTable, STAGES } from '@vm-sync/fault-bench';
+import { lineRows, type MatrixRow, machineRows, matrixTable, STAGES } from '@vm-sync/fault-bench';
 import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '../../..');
 const page = join(root, 'docs/verification.md');
-const rows: readonly MatrixRow[] = machineRows;
+const rows: readonly MatrixRow[] = [...lineRows, ...machineRows];
 
 /** Around the table on the page. */
 const [begin, end] = ['<!-- matrix: pnpm matrix-page -->', '<!-- end of matrix -->'];
