@@ -3,7 +3,7 @@ import { stateToFile } from '@vm-sync/runtime';
 import { type Fault, noDifference } from '@vm-sync/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dense, hole, LineCell, type LinePair, startLinePair } from './support/line-pair.ts';
-import { converge, lostOrDoubled, outcomeOf } from './support/line-proofs.ts';
+import { checkHonestly, converge, lostOrDoubled, outcomeOf } from './support/line-proofs.ts';
 
 /** Digits of lines become other digits: what is left is a good line, of other samples. */
 const ways = {
@@ -59,6 +59,23 @@ describe.concurrent('damage that no length and no checksum shows', () => {
         difference.onlyB + difference.differing,
         'the damage has done something',
       ).toBeGreaterThan(0);
+    });
+  }
+});
+
+describe.concurrent('counts whose digits are damaged', () => {
+  for (const place of ['source', 'destination'] as const) {
+    test(`of the ${place}: what is missing is not proven, and what is not missing is not written`, async () => {
+      await using cell = await LineCell.start(pairs.lines, `counts of the ${place}`, hole);
+      const damage = { kind: 'corrupt', everyBytes: 60, digits: true } as const;
+      cell[place].setFault({ ...damage, path: '/api/v1/query_range' });
+      const { plans } = await checkHonestly(cell, false);
+      cell.setFaults(null);
+      for (const plan of plans) {
+        for (const chunk of plan.chunks) await cell.repair(chunk, plan, 1);
+      }
+      await converge(cell);
+      expect(await cell.difference()).toEqual(noDifference);
     });
   }
 });
