@@ -57,7 +57,7 @@ export interface LineLoss {
 }
 
 /** Silence that a database is given: whoever waits for longer is told. */
-const SILENCE_MS = 700;
+const SILENCE_MS = 2_000;
 
 /** Waits of a chunk are for what a flush makes visible at once; this much is for what is still on its way. */
 const WAIT_MOST_MS = 100;
@@ -158,11 +158,11 @@ export class LineCell implements AsyncDisposable {
   }
 
   /** Sample by sample: A is the source, B the destination. */
-  async difference(): Promise<RawDifference> {
-    const match = [this.#match];
+  async difference(window: { fromMs?: number; toMs?: number } = {}): Promise<RawDifference> {
+    const request = { match: [this.#match], ...window };
     const { primary, dr } = this.#pair;
     await dr.flush();
-    return diffRaw(await primary.export({ match }), await dr.export({ match }));
+    return diffRaw(await primary.export(request), await dr.export(request));
   }
 
   setFaults(faults: Parameters<FaultProxy['setFault']>[0]): void {
