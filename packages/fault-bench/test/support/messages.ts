@@ -19,7 +19,6 @@ const pairs = [
   ['gap-detected', 'sync-complete'],
   ['failback-ready', 'ready-withdrawn'],
   ['check-unknown', 'sites-reached'],
-  ['repairs-stopped', 'repairs-go-on'],
 ];
 
 export const untilToldReady = (webhook: Webhook): Promise<unknown> =>
