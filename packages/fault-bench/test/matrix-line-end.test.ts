@@ -114,7 +114,7 @@ async function settle(context: SchedulerContext, run: RunRecord, result: object)
     getDependencies: async () => ({}),
     log: async (line: string) => log.push(line),
   } as unknown as Job;
-  return { text: await settleRun(context, { runId: run.id }, job), log };
+  return { text: await settleRun(context, { runId: run.id }, job, AbortSignal.any([])), log };
 }
 
 /** Nothing is proven by that a run has settled: it is to be checked, and until then nothing of it counts as proven. */
