@@ -12,7 +12,7 @@ import { type Server, startServer } from './server.ts';
 
 export type VmOptions = {
   version?: VmVersion;
-  /** More command-line flags, such as `-search.maxUniqueTimeseries=10`; read anew at every start. */
+  /** More command-line flags, such as `-search.maxUniqueTimeseries=10`. */
   flags?: readonly string[];
   /** How long samples are kept, such as `100y` or `30d`. */
   retention?: string;
@@ -35,6 +35,8 @@ export type VmServer = Server &
     readonly port: number;
     readonly version: VmVersion;
     readonly dataDir: string;
+    /** More flags from the next start on, instead of those that were set before. */
+    setFlags(flags: readonly string[]): void;
     /** Where it was started with one. */
     readonly disk: Disk | undefined;
     /** Writes series, or JSON lines as they are. */
@@ -55,7 +57,7 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
   const access: Access = { auth, ca: tls?.ca };
   const name = `VictoriaMetrics (${version}) on port ${port}`;
   const program = vmProgramPath(version, 'victoria-metrics');
-  const flags = () => [
+  const flags = [
     `-httpListenAddr=127.0.0.1:${port}`,
     `-storageDataPath=${dataDir}`,
     `-retentionPeriod=${options.retention ?? '100y'}`,
@@ -65,13 +67,13 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
     ...(auth ? [`-httpAuth.username=${auth.username}`, `-httpAuth.password=${auth.password}`] : []),
     ...(options.flags ?? []),
   ];
-  const commandLine = (): [string, string[]] => disk?.enter(program, flags()) ?? [program, flags()];
+  let more: readonly string[] = [];
+  const [command, args] = disk?.enter(program, flags) ?? [program, flags];
   const ready = async (): Promise<boolean> =>
     (await fetchText(`${url}/health`, { ...access, timeoutMs: 1000 })).status === 200;
-  const server = await startServer(name, () => {
-    const [command, args] = commandLine();
-    return startProcess({ name, command, args, ready });
-  });
+  const server = await startServer(name, () =>
+    startProcess({ name, command, args: [...args, ...more], ready }),
+  );
   return {
     ...server,
     ...access,
@@ -83,6 +85,9 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
     version,
     dataDir: disk?.outside ?? dataDir,
     disk,
+    setFlags: (flags) => {
+      more = flags;
+    },
     import: (rows) => importLines(url, asLines(rows), access),
     flush: async () => void (await fetchOk(`${url}/internal/force_flush`, access)),
     export: (raw) => exportRaw(url, { ...access, ...raw }),

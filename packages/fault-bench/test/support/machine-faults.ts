@@ -100,12 +100,12 @@ export const machineActs: Readonly<Record<MachineFault, Act>> = {
   'destination database: restart': restarted(destination),
   'destination database: read-only': {
     async strike(row) {
-      row.destinationFlags.push('-storage.minFreeDiskSpaceBytes=1000000GB');
+      row.stack.dr.vm.setFlags(['-storage.minFreeDiskSpaceBytes=1000000GB']);
       await destination(row).restart();
     },
     lasts: () => rest(5_000),
     async heal(row) {
-      row.destinationFlags.length = 0;
+      row.stack.dr.vm.setFlags([]);
       await destination(row).restart();
     },
   },

@@ -8,8 +8,6 @@ export interface Row {
   readonly stack: Stack;
   /** Before the receiver of messages. */
   readonly messages: FaultProxy;
-  /** Flags that the destination is given at its next start. */
-  readonly destinationFlags: string[];
   /** The processes that do the work now; others may be paused or ended. */
   readonly running: Record<Part, VmSyncProcess>;
   /** What the processes are given beside the stack's own. */

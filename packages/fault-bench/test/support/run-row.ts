@@ -59,13 +59,12 @@ async function startRow(
   act: Act,
   ends: AsyncDisposableStack,
 ): Promise<{ row: Row; oracle: Oracle }> {
-  const destinationFlags: string[] = [];
   const stack = ends.use(
     await startStack({
       ...act.stack,
       webhook: true,
       primary: { proxy: true },
-      dr: { ...act.stack?.dr, proxy: true, flags: destinationFlags },
+      dr: { ...act.stack?.dr, proxy: true },
       env: { QUERY_STEP: '10', SETTLE_SECONDS: '5', CHECK_INTERVAL: '1', NOTIFY_FORMAT: 'json' },
     }),
   );
@@ -83,7 +82,7 @@ async function startRow(
   const oracle = stack.watchReady(undefined, () => stack.state().catch(() => undefined));
   await stack.untilState('a first check', ({ last_error: error }) => error === null);
   const endedByUs: Row['endedByUs'] = new Set();
-  return { row: { stack, messages, destinationFlags, running, env, endedByUs }, oracle };
+  return { row: { stack, messages, running, env, endedByUs }, oracle };
 }
 
 /** Makes a fresh gap, brings the fault about when the pair is in that stage, and waits until the gap is repaired. */
