@@ -1,3 +1,9 @@
+export {
+  type ChaosOptions,
+  type ChaosResult,
+  ChaosViolation,
+  runChaos,
+} from './chaos/run-chaos.ts';
 export { type MatrixCell, type MatrixRow, STAGES, type Stage } from './matrix.ts';
 export { type LineFault, lineFaultsAt, lineRows } from './matrix-line.ts';
 export {
@@ -7,12 +13,6 @@ export {
   quickCells,
 } from './matrix-machine.ts';
 export { matrixTable } from './matrix-table.ts';
-export {
-  type ChaosOptions,
-  type ChaosResult,
-  ChaosViolation,
-  runChaos,
-} from './chaos/run-chaos.ts';
 export type { Oracle } from './oracle.ts';
 export { importedBytes, slowImports } from './slow-imports.ts';
 export {
