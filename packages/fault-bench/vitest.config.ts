@@ -10,7 +10,7 @@ export default mergeConfig(shared, {
     // waits that ran out are tried again, never an assertion.
     retry: { count: 1, condition: /^waited [\d.]+ s for|^Test timed out|Address already in use/ },
     // Whole stacks of real processes, which mostly wait: many at a time, when the other projects are done.
-    maxConcurrency: 4,
+    maxConcurrency: process.env['MATRIX'] === 'full' ? 8 : 4,
     maxWorkers: 4,
     sequence: { groupOrder: 1 },
   },

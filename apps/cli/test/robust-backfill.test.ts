@@ -1,11 +1,11 @@
 import {
   type ChunkJob,
-  type SlowProxy,
+  importedBytes,
   type Stack,
-  startSlowProxy,
+  slowImports,
   startStack,
 } from '@vm-sync/fault-bench';
-import { makeSeries, noDifference, type Series, until } from '@vm-sync/testkit';
+import { type FaultProxy, makeSeries, noDifference, type Series, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { lastMinuteMs, minute, without } from './support/data.ts';
 
@@ -38,9 +38,7 @@ const isDone = ({ state }: ChunkJob): boolean => state === 'completed';
 
 interface Stage {
   readonly stack: Stack;
-  readonly proxy: SlowProxy;
-  /** What the processes are given. */
-  readonly env: Record<string, string>;
+  readonly proxy: FaultProxy;
   readonly end: () => Promise<void>;
 }
 
@@ -48,13 +46,17 @@ interface Stage {
 async function inMidBackfill(act: (stage: Stage) => Promise<void>): Promise<void> {
   const nowMs = lastMinuteMs();
   const { all, left } = manyOldHoles(nowMs);
-  await using stack = await startStack({ appendonly: true, env: { QUERY_WINDOW: '1800' } });
-  await using proxy = await startSlowProxy(stack.dr.vm.url, 40_000);
-  const env = { REMOTE_VM_URL: proxy.url, MAX_COPIES: '1', WORKER_CONCURRENCY: '1' };
+  await using stack = await startStack({
+    dr: { proxy: true },
+    appendonly: true,
+    env: { QUERY_WINDOW: '1800', MAX_COPIES: '1', WORKER_CONCURRENCY: '1' },
+  });
+  const { proxy } = stack.dr;
+  proxy.setFault(slowImports(40_000));
   await stack.fill({ primary: all, dr: left });
   stack.watchReady();
-  const scheduler = stack.spawn('scheduler', env);
-  const worker = stack.spawn('worker', env);
+  const scheduler = stack.spawn('scheduler');
+  const worker = stack.spawn('worker');
   await stack.untilState('a check', (state) => state.active_site === 'primary');
   const range = [nowMs - 170 * minute, nowMs - 100 * minute].map((at) =>
     new Date(at).toISOString(),
@@ -65,15 +67,15 @@ async function inMidBackfill(act: (stage: Stage) => Promise<void>): Promise<void
     'a backfill that is half done',
     async () => {
       const done = (await stack.chunks()).filter(isDone).length;
-      const before = proxy.imported;
-      return done >= 3 && until('bytes on their way', () => proxy.imported > before);
+      const before = importedBytes(proxy);
+      return done >= 3 && until('bytes on their way', () => importedBytes(proxy) > before);
     },
     { deadlineMs: 90_000 },
   );
   const end = async () => {
     await Promise.all([scheduler.kill(), worker.kill()]);
   };
-  await act({ stack, proxy, env, end });
+  await act({ stack, proxy, end });
   await until('its end', async () => (await backfills(stack))[0].backfill.state === 'done', {
     deadlineMs: 150_000,
     everyMs: 500,
@@ -82,13 +84,13 @@ async function inMidBackfill(act: (stage: Stage) => Promise<void>): Promise<void
 }
 
 test.concurrent('every process and Redis killed in the middle of a backfill: it goes on where it was', async () => {
-  await inMidBackfill(async ({ stack, proxy, env, end }) => {
+  await inMidBackfill(async ({ stack, proxy, end }) => {
     const before = await stack.chunks();
     await Promise.all([end(), stack.redis.kill()]);
     expect(before.filter(isDone).length).toBeLessThan(chunksWanted);
-    proxy.setRate(undefined);
+    proxy.setFault(null);
     await stack.redis.start();
-    for (const name of ['scheduler', 'worker'] as const) stack.spawn(name, env);
+    for (const name of ['scheduler', 'worker'] as const) stack.spawn(name);
     await until('the rest', async () => (await stack.chunks()).every(isDone), {
       deadlineMs: 90_000,
     });
@@ -106,7 +108,7 @@ test.concurrent('Redis wiped in the middle of a backfill: planned again from wha
     const [scheduler] = stack.processes;
     await stack.redis.flushAll();
     await scheduler?.untilLog(/Redis has been wiped/);
-    proxy.setRate(undefined);
+    proxy.setFault(null);
     await until('a run of what is left', async () => (await stack.chunks()).length > 0, {
       deadlineMs: 90_000,
     });

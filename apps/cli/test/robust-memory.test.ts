@@ -1,17 +1,18 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
-import { type Stack, startSlowProxy, startStack } from '@vm-sync/fault-bench';
+import { importedBytes, type Stack, slowImports, startStack } from '@vm-sync/fault-bench';
 import { noDifference, until } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
 
 test.concurrent('Redis wiped in the middle of a run: the schedule comes back, nothing is doubled', async () => {
   const { all, left } = recentLoss();
-  await using stack = await startStack();
-  await using proxy = await startSlowProxy(stack.dr.vm.url, 10_000);
+  await using stack = await startStack({ dr: { proxy: true } });
+  const { proxy } = stack.dr;
+  proxy.setFault(slowImports(10_000));
   await stack.fill({ primary: all, dr: left });
   stack.watchReady();
-  const up = stack.spawn('up', { REMOTE_VM_URL: proxy.url });
-  await until('a chunk that is being copied', () => proxy.imported > 0, { everyMs: 10 });
+  const up = stack.spawn('up');
+  await until('a chunk that is being copied', () => importedBytes(proxy) > 0, { everyMs: 10 });
   await stack.redis.flushAll(); // the worker goes on until its lock cannot be renewed
   await up.untilLog(/Redis has been wiped/);
   await stack.untilReady();
@@ -21,23 +22,24 @@ test.concurrent('Redis wiped in the middle of a run: the schedule comes back, no
 test.concurrent('Redis wiped in the middle of a run and of a check: nothing is planned by what was read before', async () => {
   const { all, left } = recentLoss();
   await using stack = await startStack({ dr: { proxy: true } });
-  const { proxy: sites } = stack.dr;
-  await using proxy = await startSlowProxy(sites.url, 5_000);
+  const { proxy } = stack.dr;
+  const slow = slowImports(5_000);
+  proxy.setFault(slow);
   await stack.fill({ primary: all, dr: left });
   stack.watchReady();
-  const up = stack.spawn('up', { REMOTE_VM_URL: proxy.url });
-  await until('a chunk that is being copied', () => proxy.imported > 0, { everyMs: 10 });
+  const up = stack.spawn('up');
+  await until('a chunk that is being copied', () => importedBytes(proxy) > 0, { everyMs: 10 });
   // A check has read what it remembers and waits for the site; then it asks what is being copied.
-  sites.setFault({ kind: 'delay', path: '/metrics', ms: 2_000 });
-  const before = sites.requests.length;
+  proxy.setFault([slow, { kind: 'delay', path: '/metrics', ms: 2_000 }]);
+  const before = proxy.requests.length;
   await until(
     'a check that waits',
     () =>
-      sites.requests.slice(before).some(({ path, status }) => path === '/metrics' && status === 0),
+      proxy.requests.slice(before).some(({ path, status }) => path === '/metrics' && status === 0),
     { everyMs: 10 },
   );
   await stack.redis.flushAll();
-  sites.setFault(null);
+  proxy.setFault(slow);
   await up.untilLog(/Redis has been wiped/);
   await stack.untilReady();
   expect(await stack.compareRaw()).toEqual(noDifference);
@@ -62,14 +64,15 @@ test.concurrent('Redis wiped in the middle of a check', async () => {
 
 test.concurrent('Redis killed for some seconds in the middle of a run', async () => {
   const { all, left } = recentLoss();
-  await using stack = await startStack({ dr: { version: 'newest' } });
-  await using proxy = await startSlowProxy(stack.dr.vm.url, 20_000);
+  await using stack = await startStack({ dr: { version: 'newest', proxy: true } });
+  const { proxy } = stack.dr;
+  proxy.setFault(slowImports(20_000));
   await stack.fill({ primary: all, dr: left });
   stack.watchReady();
-  const up = stack.spawn('up', { REMOTE_VM_URL: proxy.url });
-  await until('a chunk that is being copied', () => proxy.imported > 0, { everyMs: 10 });
+  const up = stack.spawn('up');
+  await until('a chunk that is being copied', () => importedBytes(proxy) > 0, { everyMs: 10 });
   await stack.redis.kill();
-  proxy.setRate(undefined);
+  proxy.setFault(null);
   await up.untilLog(/Redis cannot be reached/);
   await stack.redis.start();
   await stack.untilReady();

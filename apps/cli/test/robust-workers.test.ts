@@ -1,14 +1,14 @@
 import {
+  importedBytes,
   rest,
-  type SlowProxy,
   type Stack,
-  startSlowProxy,
+  slowImports,
   startStack,
   untilAllDone,
   type VmSyncProcess,
 } from '@vm-sync/fault-bench';
 import { openQueue } from '@vm-sync/queue';
-import { noDifference, until } from '@vm-sync/testkit';
+import { type FaultProxy, noDifference, until } from '@vm-sync/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { recentLoss } from './support/recent.ts';
 
@@ -17,17 +17,17 @@ const labels = { description: 'x'.repeat(8_000) };
 
 /** A scheduler and a worker that is in the middle of a chunk, on a destination that keeps every sample it is sent. */
 async function inMidChunk(
-  work: (stage: { stack: Stack; proxy: SlowProxy; worker: VmSyncProcess }) => Promise<void>,
+  work: (stage: { stack: Stack; proxy: FaultProxy; worker: VmSyncProcess }) => Promise<void>,
 ): Promise<void> {
   const { all, left } = recentLoss({ count: 600, minutes: 30, labels });
-  await using stack = await startStack();
-  await using proxy = await startSlowProxy(stack.dr.vm.url, 300_000);
-  const env = { REMOTE_VM_URL: proxy.url, CHECK_INTERVAL: '2' };
+  await using stack = await startStack({ dr: { proxy: true } });
+  const { proxy } = stack.dr;
+  proxy.setFault(slowImports(300_000));
   await stack.fill({ primary: all, dr: left });
   stack.watchReady();
-  stack.spawn('scheduler', env);
-  const worker = stack.spawn('worker', env);
-  await until('a chunk that is half copied', () => proxy.imported > 400_000, {
+  stack.spawn('scheduler');
+  const worker = stack.spawn('worker');
+  await until('a chunk that is half copied', () => importedBytes(proxy) > 400_000, {
     deadlineMs: 60_000,
     everyMs: 10,
   });
@@ -40,8 +40,8 @@ test.concurrent('another worker finishes the chunk of a killed one within 30 s',
   await inMidChunk(async ({ stack, proxy, worker }) => {
     await worker.kill();
     const killedMs = performance.now();
-    proxy.setRate(undefined);
-    stack.spawn('worker', { REMOTE_VM_URL: proxy.url });
+    proxy.setFault(null);
+    stack.spawn('worker');
     await untilAllDone(stack, 60_000);
     expect(performance.now() - killedMs).toBeLessThan(30_000);
   });
@@ -50,16 +50,16 @@ test.concurrent('another worker finishes the chunk of a killed one within 30 s',
 test.concurrent('a worker that was held up for longer than its lock writes nothing more', async () => {
   await inMidChunk(async ({ stack, proxy, worker }) => {
     worker.pause();
-    proxy.setRate(undefined);
-    stack.spawn('worker', { REMOTE_VM_URL: proxy.url });
+    proxy.setFault(null);
+    stack.spawn('worker');
     await untilAllDone(stack, 60_000);
-    const { imported } = proxy;
+    const imported = importedBytes(proxy);
     worker.resume();
     await worker.untilLog(
       /another one may have taken the chunk|lock lost|stopped before it was done/,
     );
     await rest(1_000);
-    expect(proxy.imported).toBe(imported);
+    expect(importedBytes(proxy)).toBe(imported);
   });
 });
 
@@ -74,8 +74,8 @@ test.concurrent('a stopped worker hands its chunk back at once', async () => {
     const [job] = await queue.getJobs(['waiting', 'prioritized']);
     expect(job).toMatchObject({ attemptsMade: 0 });
     expect(await queue.getActiveCount()).toBe(0);
-    proxy.setRate(undefined);
-    stack.spawn('worker', { REMOTE_VM_URL: proxy.url });
+    proxy.setFault(null);
+    stack.spawn('worker');
     await untilAllDone(stack, 60_000);
   });
 });

@@ -93,6 +93,8 @@ export async function runCheck(
     checkSettings(config),
     before,
   );
+  // Held up for longer than its lock, it speaks of a time that another scheduler has looked at since.
+  signal.throwIfAborted();
   await doubtDuty(context, result, identified);
   const known = { ...result.state, stuck: beginning.stuck ?? result.state.stuck };
   const validUntilMs = validUntil(config, result.report);
@@ -120,6 +122,8 @@ export async function runCheck(
   const told = withDuty(context, { ...checked, believed: lasting.believed }, result.report);
   const state = await afterFailures(context, told, result, beginning, before.startedMs);
   if (result.report.outcome !== 'unknown') memory.forgetWipe();
+  // Also while it told of it; a scheduler that is being stopped remembers what it has told.
+  if (signal.aborted && signal.reason !== 'shutdown') throw signal.reason;
   await memory.save(state);
   await rememberCheck(context, result, state);
   await store.saveStatus(statusOf(context, result.report, { state, records, validUntilMs }));

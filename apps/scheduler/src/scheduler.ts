@@ -6,6 +6,7 @@ import {
   CancelRunOrder,
   CHECK_OPTIONS,
   CheckOrder,
+  LockWatch,
   PinOrder,
   PREFIX,
   QUEUES,
@@ -48,12 +49,7 @@ const LOCK: { lockDuration: number; stalledInterval: number; maxStalledCount: nu
 export async function startScheduler(config: Config, log: Logger): Promise<Running> {
   const context = createContext(config, log);
   const workers = [checksWorker(context), notificationsWorker(context, { ...LOCK, ...COUNTED })];
-  for (const worker of workers) {
-    context.watch(worker);
-    worker.on('lockRenewalFailed', (ids) => {
-      for (const id of ids) worker.cancelJob(id, 'lock lost');
-    });
-  }
+  for (const worker of workers) context.watch(worker);
   await assertSchedule(context);
   await requestCheck(context, 'start');
   const governor = new Governor(context);
@@ -97,7 +93,8 @@ async function assertSchedule({ checks, config }: SchedulerContext): Promise<voi
 
 /** What a job logs carries its id: a check's is `checkId`, because its lines may also name a chunk's job. */
 function checksWorker(of: SchedulerContext): Worker {
-  return new Worker(
+  const locks = new LockWatch(LOCK.lockDuration);
+  const worker = new Worker(
     QUEUES.checks,
     async (job: Job, token?: string, signal?: AbortSignal) => {
       const aborted = signal ?? new AbortController().signal;
@@ -105,7 +102,7 @@ function checksWorker(of: SchedulerContext): Worker {
       const context = { ...of, log };
       try {
         if (job.name === 'settle-run')
-          return await settleRun(context, SettleOrder.parse(job.data), job);
+          return await settleRun(context, SettleOrder.parse(job.data), job, aborted);
         if (job.name === 'backfill') {
           return await runBackfill(context, BackfillOrder.parse(job.data), job);
         }
@@ -130,9 +127,13 @@ function checksWorker(of: SchedulerContext): Worker {
         }
         log.error({ err: error }, `${job.name} failed: ${errorText(error)}`);
         throw error;
+      } finally {
+        locks.forget(job.id ?? '');
       }
       throw new UnrecoverableError(`no job of this name is known: ${job.name}; remove it`);
     },
     { connection: of.connection, prefix: PREFIX, concurrency: 1, ...LOCK, ...COUNTED },
   );
+  locks.follow(worker);
+  return worker;
 }

@@ -20,6 +20,7 @@ export async function settleRun(
   context: SchedulerContext,
   order: SettleOrder,
   job: Job,
+  signal: AbortSignal,
 ): Promise<string> {
   const { databases, log, memory, store } = context;
   const run = await store.loadRun(order.runId);
@@ -38,6 +39,7 @@ export async function settleRun(
     log.warn({ runId: run.id }, advice);
     await job.log(advice);
   }
+  signal.throwIfAborted();
   const atMs = Date.now();
   const { state } = await memory.load();
   const { direction, windows, backfillId, recovery } = run;

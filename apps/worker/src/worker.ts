@@ -18,6 +18,7 @@ import {
   connect,
   DutyStore,
   KitStore,
+  LockWatch,
   PaceStore,
   PREFIX,
   QUEUES,
@@ -44,7 +45,6 @@ import {
 } from 'bullmq';
 import { Diary } from './diary.ts';
 import { DUTY_REST_MS, DutyWatch } from './duty-watch.ts';
-import { LockWatch } from './lock-watch.ts';
 import { readOrder } from './read-order.ts';
 import { isLastTry, leaveRepairKit } from './repair-kit.ts';
 import { Throttle } from './throttle.ts';

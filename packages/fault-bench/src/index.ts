@@ -4,8 +4,17 @@ export {
   ChaosViolation,
   runChaos,
 } from './chaos/run-chaos.ts';
+export { type MatrixCell, type MatrixRow, STAGES, type Stage } from './matrix.ts';
+export { type LineFault, lineFaultsAt, lineRows } from './matrix-line.ts';
+export {
+  type MachineFault,
+  machineFaults,
+  machineRows,
+  quickCells,
+} from './matrix-machine.ts';
+export { matrixTable } from './matrix-table.ts';
 export type { Oracle } from './oracle.ts';
-export { type SlowProxy, startSlowProxy } from './slow-proxy.ts';
+export { importedBytes, slowImports } from './slow-imports.ts';
 export {
   addressOf,
   type ChunkJob,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { otherSite, type Site } from '@vm-sync/core';
-import { diffRaw, type RawSamples } from '@vm-sync/testkit';
+import { diffRaw, type RawSamples, until } from '@vm-sync/testkit';
 import type { StateFile } from './state-file.ts';
 
 /** Why READY would be false now, or nothing when it may be said. */
@@ -15,6 +15,8 @@ export type Oracle = AsyncDisposable & {
   readonly sightings: readonly string[];
   /** Throws the first lie. */
   assertHonest(): void;
+  /** Resolves when it has looked once more, at what stands in the state file now. */
+  looked(): Promise<void>;
 };
 
 const lookEveryMs = 25;
@@ -27,6 +29,7 @@ export function startOracle(
   const lies: string[] = [];
   const sightings: string[] = [];
   let stopped = false;
+  let looks = 0;
   const look = async (): Promise<void> => {
     const state = await read();
     if (!state?.failback_ready || !state.last_check) return;
@@ -38,6 +41,7 @@ export function startOracle(
   const watching = (async () => {
     while (!stopped) {
       await look().catch((error: unknown) => lies.push(`the oracle failed: ${String(error)}`));
+      looks += 1;
       await sleep(lookEveryMs);
     }
   })();
@@ -46,6 +50,11 @@ export function startOracle(
     sightings,
     assertHonest() {
       if (lies.length > 0) throw new Error(`${lies.length} false READYs: ${lies[0]}`);
+    },
+    async looked() {
+      // The one that is under way may have read the file before.
+      const wanted = looks + 2;
+      await until('the oracle to look', () => looks >= wanted || stopped, { everyMs: 10 });
     },
     async [Symbol.asyncDispose]() {
       stopped = true;

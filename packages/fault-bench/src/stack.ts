@@ -118,9 +118,9 @@ export type Stack = AsyncDisposable & {
   /**
    * Watches for a READY that is false: by the raw exports of both sites, and by `mustNotBeReady`, which says (with a
    * reason) that READY must not be said after the check whose state it is given. Seen ones fail `untilState`,
-   * `untilReady` and the stack's own end.
+   * `untilReady` and the stack's own end. `read` is how it reads the state, for tests that damage the file.
    */
-  watchReady(mustNotBeReady?: MustNotBeReady): Oracle;
+  watchReady(mustNotBeReady?: MustNotBeReady, read?: Stack['state']): Oracle;
   /** Writes samples to sites, made visible at once. */
   fill(samples: Partial<Record<Site, readonly Series[]>>): Promise<void>;
   /** Everything that both sites hold, sample by sample: A is primary, B is dr. */
@@ -284,14 +284,14 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
     },
     untilState,
     untilReady: readyBy(untilState),
-    watchReady(mustNotBeReady = () => undefined) {
+    watchReady(mustNotBeReady = () => undefined, read = state) {
       const grid = {
         settleMs: Number(env['SETTLE_SECONDS']) * 1000,
         stepMs: Number(env['QUERY_STEP']) * 1000,
       };
       const truth = truthOf(exportSite, grid);
       const oracle = startOracle(
-        state,
+        read,
         async (seen) => (await mustNotBeReady(seen)) || (await truth(seen)),
       );
       oracles.push(oracle);

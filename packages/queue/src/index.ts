@@ -9,6 +9,7 @@ export * from './connection.ts';
 export { DutyStore } from './duty-store.ts';
 export { GapMapStore } from './gap-map-store.ts';
 export { KitStore } from './kit-store.ts';
+export { LockWatch } from './lock-watch.ts';
 export { PaceStore } from './pace-store.ts';
 export * from './pins.ts';
 export * from './progress.ts';

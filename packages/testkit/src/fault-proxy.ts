@@ -95,6 +95,10 @@ async function serve(passage: Passage): Promise<void> {
   const { target, request, response, record, faults } = passage;
   for (const fault of faults) if (fault.kind === 'delay') await sleep(fault.ms);
   const fault = faults.find(({ kind }) => kind !== 'delay');
+  if (fault?.kind === 'reset') {
+    response.socket?.resetAndDestroy();
+    return;
+  }
   if (fault?.kind === 'black-hole') {
     request.resume();
     return;
@@ -111,6 +115,9 @@ async function serve(passage: Passage): Promise<void> {
   // Compressed, nobody could read what is to be changed.
   const plain = fault?.kind === 'shift-clock' || (fault?.kind === 'corrupt' && fault.plain);
   if (plain) upstream.removeHeader('accept-encoding');
+  if (fault?.kind === 'cut-request' && fault.end === 'clean') {
+    upstream.removeHeader('content-length');
+  }
   response.once('close', () => upstream.destroy());
   const answered = answerOf(once(upstream, 'response'));
   upstream.on('error', () => {}); // an early answer may cut the upload short

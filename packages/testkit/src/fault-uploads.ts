@@ -59,6 +59,7 @@ async function stream({ request, upstream, record, fault, lifted }: Upload): Pro
     record.sent += passed.length;
     await put(upstream, passed);
     if (passed.length === part.length) continue;
+    if (fault?.kind === 'cut-request' && fault.end === 'clean') continue; // of the rest nothing passes
     upstream.destroy();
     return;
   }

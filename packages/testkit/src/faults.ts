@@ -8,6 +8,8 @@ export type FaultMatch = {
   /** The end of the path (without the query), or a pattern for the path. */
   path?: string | RegExp;
   method?: string;
+  /** Only requests for vm-sync's own series. */
+  own?: true;
   /** Only so many requests that fit, then no more. */
   first?: number;
 };
@@ -23,6 +25,8 @@ export type Fault = FaultMatch &
     | { kind: 'drop-rows'; keepShare: number }
     /** What the server says of its clock (`now()`) is shifted, as if it were that much ahead. */
     | { kind: 'shift-clock'; ms: number }
+    /** The connection is reset when the request comes; the server does not see it. */
+    | { kind: 'reset' }
     /** Takes the request and never answers. */
     | { kind: 'black-hole' }
     /** The server gets the request whole and acts upon it; of its answer nothing is passed back. */
@@ -31,8 +35,8 @@ export type Fault = FaultMatch &
     | { kind: 'drip'; bytesPerS: number }
     /** The upload passes at this rate, until the fault is lifted. */
     | { kind: 'slow-request'; bytesPerS: number }
-    /** The upload is torn off after so many bytes, and the client with it. */
-    | { kind: 'cut-request'; afterBytes: number }
+    /** The upload ends after so many bytes: torn off, and the client with it, or (`clean`) as if it were complete. */
+    | { kind: 'cut-request'; afterBytes: number; end?: 'clean' }
     | ({ kind: 'corrupt' | 'corrupt-request' } & Corruption)
   );
 
@@ -71,10 +75,12 @@ export function faultRules(faults: readonly Fault[]): FaultRules {
 }
 
 /** Whether a request is one that is meant. */
-export function fits({ path, method }: FaultMatch, request: IncomingMessage): boolean {
+export function fits({ path, method, own }: FaultMatch, request: IncomingMessage): boolean {
   const pathname = (request.url ?? '').split('?', 1)[0] ?? '';
+  const isOfOwn = isOwn(request.url ?? '');
+  if (own && !isOfOwn) return false;
   if (method !== undefined && method !== request.method) return false;
   if (path === undefined) return true;
-  if (isOwn(request.url ?? '')) return false;
+  if (isOfOwn && !own) return false;
   return typeof path === 'string' ? pathname.endsWith(path) : path.test(pathname);
 }

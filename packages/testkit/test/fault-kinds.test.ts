@@ -112,6 +112,27 @@ describe('faults on the way', () => {
     expect(await series('torn')).toBe(5000);
   });
 
+  test('an upload that ends early as if it were complete is taken for whole', async () => {
+    const body = linesOf('early', 10);
+    const lineBytes = body.length / 10;
+    proxy.setFault({ kind: 'cut-request', afterBytes: 4 * lineBytes, end: 'clean' });
+    expect((await post(body)).status).toBe(204);
+    expect(await series('early')).toBe(4);
+  });
+
+  test('a connection that is reset at once: the server sees nothing of the request', async () => {
+    proxy.setFault({ kind: 'reset', first: 1 });
+    await expect(post(linesOf('reset', 3))).rejects.toThrow('fetch failed');
+    expect(await series('reset')).toBe(0);
+    expect((await post(linesOf('reset', 3))).status).toBe(204);
+  });
+
+  test("requests for vm-sync's own series can be hit alone", async () => {
+    proxy.setFault({ kind: 'answer', status: 429, own: true });
+    expect((await fetch(`${proxy.url}/health`)).status).toBe(200);
+    expect((await fetch(`${proxy.url}/health?own=vmsync`)).status).toBe(429);
+  });
+
   test('an upload shorter than the cut passes', async () => {
     proxy.setFault({ kind: 'cut-request', afterBytes: 200_000 });
     expect((await post(linesOf('short', 3))).status).toBe(204);

@@ -18,6 +18,8 @@ export interface EndpointOptions {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  /** Longest silence of the server that is borne, whatever is asked; by default as long as fits the question. */
+  readonly silenceMs?: number | undefined;
 }
 
 export interface Call {
@@ -55,11 +57,13 @@ export class Endpoint {
   readonly url: string;
   readonly #bases: Record<'read' | 'write', Base>;
   readonly #agent: Agent;
+  readonly #silenceMs: number;
 
   constructor(options: EndpointOptions) {
     const url = new URL(options.url);
     this.site = options.site;
     this.url = shown(url);
+    this.#silenceMs = options.silenceMs ?? Number.POSITIVE_INFINITY;
     const base = (own: URL): Base => ({
       url: shown(own),
       authorization: authorization(options, own) ?? authorization(options, url),
@@ -87,7 +91,7 @@ export class Endpoint {
   async call(call: Call): Promise<Dispatcher.ResponseData> {
     const { url, authorization } = this.#bases[call.base ?? 'read'];
     const where = { act: call.act, site: this.site, url };
-    const silenceMs = call.silenceMs ?? SILENCE_MS;
+    const silenceMs = Math.min(call.silenceMs ?? SILENCE_MS, this.#silenceMs);
     let response: Dispatcher.ResponseData;
     try {
       response = await request(`${url}${call.path}`, {
