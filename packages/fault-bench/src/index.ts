@@ -1,5 +1,11 @@
+export {
+  type ChaosOptions,
+  type ChaosResult,
+  ChaosViolation,
+  runChaos,
+} from './chaos/run-chaos.ts';
 export { type MatrixCell, type MatrixRow, STAGES, type Stage } from './matrix.ts';
-export { type LineFault, lineFaults, lineFaultsAt, lineRows } from './matrix-line.ts';
+export { type LineFault, lineFaultsAt, lineRows } from './matrix-line.ts';
 export type { Oracle } from './oracle.ts';
 export { importedBytes, slowImports } from './slow-imports.ts';
 export {

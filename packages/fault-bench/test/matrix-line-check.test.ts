@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isSlowness, strike } from './support/line-faults.ts';
 import { hole, LineCell, type LinePair, startLinePair } from './support/line-pair.ts';
 import { checkHonestly, converge } from './support/line-proofs.ts';
-import { selection } from './support/selection.ts';
+import { full, selection } from './support/selection.ts';
 
 /** What each stage asks the databases. */
 const asked: Readonly<Record<'observe' | 'compare', Readonly<Record<string, FaultMatch>>>> = {

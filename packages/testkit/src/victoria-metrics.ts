@@ -35,6 +35,12 @@ export type VmServer = Server &
     readonly port: number;
     readonly version: VmVersion;
     readonly dataDir: string;
+<<<<<<< HEAD
+    /** More flags from the next start on, instead of those that were set before. */
+    setFlags(flags: readonly string[]): void;
+    /** Throws when it was started without one. */
+    readonly disk: Disk;
+=======
     /** Where it was started with one. */
     readonly disk: Disk | undefined;
     /** Writes series, or JSON lines as they are. */
@@ -65,10 +71,13 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
     ...(auth ? [`-httpAuth.username=${auth.username}`, `-httpAuth.password=${auth.password}`] : []),
     ...(options.flags ?? []),
   ];
+  let more: readonly string[] = [];
   const [command, args] = disk?.enter(program, flags) ?? [program, flags];
   const ready = async (): Promise<boolean> =>
     (await fetchText(`${url}/health`, { ...access, timeoutMs: 1000 })).status === 200;
-  const server = await startServer(name, () => startProcess({ name, command, args, ready }));
+  const server = await startServer(name, () =>
+    startProcess({ name, command, args: [...args, ...more], ready }),
+  );
   return {
     ...server,
     ...access,
@@ -79,6 +88,9 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
     port,
     version,
     dataDir: disk?.outside ?? dataDir,
+    setFlags: (flags) => {
+      more = flags;
+    },
     disk,
     import: (rows) => importLines(url, asLines(rows), access),
     flush: async () => void (await fetchOk(`${url}/internal/force_flush`, access)),

@@ -1,0 +1,61 @@
+import { FAULTS, type FaultKind, type Part } from './fault-kinds.ts';
+import { type Random, seededRandom } from './random.ts';
+
+/** A fault of the run: from `atMs` to `endMs` after its start; `seed` decides what the kind leaves open. */
+export interface PlannedFault {
+  readonly kind: FaultKind;
+  readonly part: Part;
+  readonly atMs: number;
+  readonly endMs: number;
+  readonly seed: number;
+}
+
+// Storms are long enough for faults to meet, what lies between long enough for READY to be said and taken back.
+const STORM_MS = [15_000, 45_000] as const;
+const QUIET_MS = [45_000, 90_000] as const;
+const PAUSE_MS = [500, 5_000] as const;
+const FIRST_STORM_MS = 12_000;
+
+/**
+ * What breaks when, in a run of `lengthMs`: storms of faults, several at a time, with quiet in between. The same seed
+ * gives the same plan; no part has two faults at once, and all have ended when the run has.
+ */
+export function planFaults({ seed, lengthMs }: { seed: number; lengthMs: number }): PlannedFault[] {
+  const random = seededRandom(seed);
+  const planned: PlannedFault[] = [];
+  let stormMs = FIRST_STORM_MS;
+  while (stormMs < lengthMs) {
+    const endMs = Math.min(lengthMs, stormMs + random.whole(...STORM_MS));
+    for (let atMs = stormMs; atMs < endMs; atMs += random.whole(...PAUSE_MS)) {
+      const fault = nextFault(planned, atMs, lengthMs, random);
+      if (fault) planned.push(fault);
+    }
+    stormMs = endMs + random.whole(...QUIET_MS);
+  }
+  return planned;
+}
+
+function nextFault(
+  planned: readonly PlannedFault[],
+  atMs: number,
+  lengthMs: number,
+  random: Random,
+): PlannedFault | undefined {
+  const busy = new Set(planned.filter(({ endMs }) => endMs > atMs).map(({ part }) => part));
+  const kind = weighted(random);
+  const part = random.pick(FAULTS[kind].parts);
+  const endMs = atMs + random.whole(...FAULTS[kind].lastsMs);
+  const seed = random.whole(0, 2 ** 31);
+  return busy.has(part) || endMs > lengthMs ? undefined : { kind, part, atMs, endMs, seed };
+}
+
+function weighted(random: Random): FaultKind {
+  const kinds = Object.keys(FAULTS) as FaultKind[];
+  const total = kinds.reduce((sum, kind) => sum + FAULTS[kind].weight, 0);
+  let left = random.next() * total;
+  for (const kind of kinds) {
+    left -= FAULTS[kind].weight;
+    if (left < 0) return kind;
+  }
+  return kinds.at(-1) as FaultKind;
+}
