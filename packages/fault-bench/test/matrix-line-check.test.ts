@@ -33,7 +33,7 @@ for (const stage of ['observe', 'compare'] as const) {
   describe.concurrent(stage, () => {
     for (const [turn, fault] of lineFaultsAt(stage).entries()) {
       test(`${fault}: unknown or right, never clean; clean when it has ended`, {
-        timeout: 60_000,
+        timeout: full ? 300_000 : 60_000,
       }, async () => {
         for (const { what, match, place } of selection(waysOf(stage), turn)) {
           await survives(`${stage}, ${fault}, ${what} of the ${place}`, place, fault, match);

@@ -35,12 +35,8 @@ export type VmServer = Server &
     readonly port: number;
     readonly version: VmVersion;
     readonly dataDir: string;
-<<<<<<< HEAD
     /** More flags from the next start on, instead of those that were set before. */
     setFlags(flags: readonly string[]): void;
-    /** Throws when it was started without one. */
-    readonly disk: Disk;
-=======
     /** Where it was started with one. */
     readonly disk: Disk | undefined;
     /** Writes series, or JSON lines as they are. */
