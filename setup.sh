@@ -41,12 +41,14 @@ TEXT
 }
 
 make_data_folders() {
-  local state=data/vm-sync
-  mkdir -p data/victoriametrics data/redis "$state" ||
+  local state=data/vm-sync secrets=data/secrets
+  mkdir -p data/victoriametrics data/redis "$state" "$secrets" ||
     die "could not make data/; run as a user who may write here, then ./setup.sh $1 again."
   # The containers of vm-sync run as uid 1000.
   chown 1000:1000 "$state" 2>/dev/null || [ "$(stat -c %u "$state")" = 1000 ] ||
     say "vm-sync's containers (uid 1000) must be able to write $state; run: sudo chown 1000:1000 $state"
+  # What lies there is for them alone.
+  if chown 1000:1000 "$secrets" 2>/dev/null || [ "$(stat -c %u "$secrets")" = 1000 ]; then chmod 700 "$secrets"; fi
 }
 
 # A template's line NAME=__GENERATE__, or an empty DASHBOARD_PASSWORD, gets a secret of its own.

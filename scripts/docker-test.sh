@@ -172,17 +172,50 @@ chunks_active() { redis llen '{vmsync}:repairs:active'; }
 some_waiting() { [ "$(chunks_waiting)" -gt 0 ]; }
 some_active() { [ "$(chunks_active)" -gt 0 ]; }
 
-is_hardened() { # SERVICE
-  local id facts
+# What every container is denied, as Docker was told, and as the kernel says of its first process.
+is_confined() { # SERVICE UID CAPABILITIES_IT_HAS CAPABILITIES_IT_COULD_HAVE
+  local id told said
   id=$(at primary ps --quiet "$1" | head -1)
-  facts=$(docker inspect --format '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}' "$id")
-  echo "$facts"
-  [ "$facts" = 'true [ALL] [no-new-privileges:true]' ] || return 1
-  # shellcheck disable=SC2016  # expanded in the container
-  docker exec "$id" sh -c '
-    id; grep -E "^(CapEff|NoNewPrivs)" /proc/self/status
-    [ "$(id -u)" = 1000 ] && ! touch /app/probe && ! touch /probe && touch /tmp/probe &&
-    grep -q "^CapEff:[[:space:]]*0*$" /proc/self/status && grep -q "^NoNewPrivs:[[:space:]]*1$" /proc/self/status'
+  told=$(docker inspect --format '{{with .HostConfig}}{{.ReadonlyRootfs}} {{.CapDrop}} {{.SecurityOpt}} {{.Privileged}} {{.PidsLimit}}{{end}}' "$id")
+  said=$(docker exec "$id" cat /proc/1/status /proc/1/limits | awk '
+    /^Uid:/ { uid = $2 "," $3 "," $4 "," $5 } /^CapEff:/ { has = $2 } /^CapBnd:/ { could = $2 }
+    /^NoNewPrivs:/ { locked = $2 } /^Max core file size/ { core = $5 "/" $6 }
+    END { print uid, has, could, locked, core }')
+  printf '%s\n%s\n' "$told" "$said"
+  [ "$told" = 'true [ALL] [no-new-privileges:true] false 512' ] &&
+    [ "$said" = "$2,$2,$2,$2 $(printf '%016x %016x' "$3" "$4") 1 0/0" ]
+}
+
+# Mounts that can be written, but for those that every container has (without a file of anybody's), and folders that let a
+# file be made.
+writes_only() { # SERVICE PATH...
+  local id found
+  id=$(at primary ps --quiet "$1" | head -1)
+  found=$(docker exec "$id" sh -c '
+    awk "\$4 ~ /^rw/ { print \$2 }" /proc/mounts | grep -vxE "/proc(/.*)?|/dev|/dev/(pts|mqueue|shm)|/sys/fs/cgroup" | sort | tr "\n" " "
+    for folder in / /app /bin /etc /home /root /usr /var; do
+      [ ! -d "$folder" ] || ! touch "$folder/probe" 2>/dev/null || echo "$folder "
+    done')
+  echo "$found"
+  [ "$found" = "$(printf '%s ' "${@:2}")" ]
+}
+
+# Nobody but root reads the environment of another user's process; its arguments everybody.
+secret_is_no_argument() { # NAME
+  local secret
+  secret=$(sed -n "s/^$1=//p" "$tmp/primary/.env")
+  [ "${#secret}" = 48 ] && not grep -qzF "$secret" /proc/[0-9]*/cmdline
+}
+
+redis_without_password() { # SITE
+  docker exec --env REDISCLI_AUTH= "$(at "$1" ps --quiet redis)" redis-cli ping
+}
+
+node_has_flag() { # FLAG
+  local service
+  for service in $OUR_SERVICES; do
+    at primary top "$service" | tee /dev/stderr | grep -q -- "node $1 -- /app/dist/main.js" || return
+  done
 }
 
 is_not_published() { not grep HostPort <(at primary ps --quiet "$1" | xargs docker inspect --format '{{json .NetworkSettings.Ports}}'); }
@@ -229,12 +262,25 @@ expect 'the image has no pnpm' not docker run --rm --entrypoint pnpm "$VM_SYNC_I
 
 make_site primary dr
 make_site dr primary
+sed -i '/^REDIS_PASSWORD=/d' "$tmp/dr/.env" # as a site that was set up before there was one
 for site in primary dr; do expect "$site: docker compose up -d" at "$site" up -d; done
 for site in primary dr; do within 90 "$site: five services are healthy" healthy "$site" 5; done
 
 for service in $OUR_SERVICES; do
-  expect "$service: not root, read-only, no capabilities, no new privileges" is_hardened "$service"
+  expect "$service: not root, read-only, no capabilities, no new privileges" is_confined "$service" 1000 0 0
 done
+expect 'redis: not root, none of the capabilities that it began with' is_confined redis 999 0 0xc3
+expect 'victoriametrics: root with one capability, DAC_OVERRIDE' is_confined victoriametrics 0 0x2 0x2
+expect 'vm-sync: writes nothing but its state and /tmp' writes_only vm-sync /app/data/vm-sync /tmp
+for service in worker dashboard; do expect "$service: writes nothing but /tmp" writes_only "$service" /tmp; done
+expect 'redis: writes nothing but its data' writes_only redis /data
+expect 'victoriametrics: writes nothing but its data' writes_only victoriametrics /storage
+for name in REDIS_PASSWORD DASHBOARD_PASSWORD; do
+  expect "$name is no argument of a process" secret_is_no_argument "$name"
+done
+expect 'redis asks for its password' grep -q NOAUTH <(redis_without_password primary 2>&1)
+expect "dr's redis, set up before there was one, asks for none" grep -qx PONG <(redis_without_password dr 2>&1)
+expect 'node runs with a small young generation' node_has_flag --max-semi-space-size=4
 expect 'dashboard: asks for a login, answers with it' login_works
 expect 'dashboard: the login page opens a session' session_works
 expect 'redis is not published' is_not_published redis
@@ -296,7 +342,7 @@ within 20 'a check at once' checked_after primary "$written"
 # ---- logs
 log_is_clean() { not grep -E '"level":"(error|fatal)"' <(at "$1" logs --no-log-prefix $OUR_SERVICES); }
 for site in primary dr; do expect "$site: no error in the logs" log_is_clean "$site"; done
-no_secret() { not grep -qF "$(sed -n 's/^DASHBOARD_PASSWORD=//p' "$tmp/$1/.env")" <(at "$1" logs); }
+no_secret() { not grep -qFf <(sed -n 's/^[A-Z]*_PASSWORD=//p' "$tmp/$1/.env") <(at "$1" logs); }
 for site in primary dr; do expect "$site: no password in the logs" no_secret "$site"; done
 
 # ---- the end

@@ -1,5 +1,6 @@
-import { errorText } from '@vm-sync/core';
-import { paintOn } from '@vm-sync/runtime';
+import { randomInt } from 'node:crypto';
+import { errorText, escapedUnseen, printable } from '@vm-sync/core';
+import { type Paint, paintOn } from '@vm-sync/runtime';
 import { type TableOptions, tableLines } from './terminal.ts';
 
 /** Exit codes of every command. */
@@ -13,15 +14,25 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/**
+ * Stands in our own colours until they are written. No label in a database, and nothing in Redis, knows the number: what
+ * they bring of colours, or of anything else that a terminal obeys, is taken out.
+ */
+const OURS = `\x1b[${Array.from({ length: 4 }, () => randomInt(1_000, 10_000)).join(';')};`;
+
+/** A text as it may be written: with our colours and without any control character of others. */
+export const forOutput = (text: string): string => text.split(OURS).map(printable).join('\x1b[');
+
 export const print = (text: string): void => {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${forOutput(text)}\n`);
 };
 
 export const complain = (text: string): void => {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${forOutput(text)}\n`);
 };
 
-export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
+export const printJson = (value: unknown): void =>
+  print(escapedUnseen(JSON.stringify(value, null, 2)));
 
 export interface Json {
   /** One JSON document on standard output, and nothing else there. */
@@ -45,7 +56,10 @@ export function fail(error: unknown, { json }: Json): ExitCode {
   return EXIT.unknown;
 }
 
-export const paint = paintOn(process.stdout);
+const painted = paintOn(process.stdout);
+
+export const paint: Paint = (style, text) =>
+  painted(style, printable(text)).replaceAll('\x1b[', OURS);
 
 export const onTerminal = (): boolean => process.stdout.isTTY === true;
 

@@ -15,6 +15,7 @@ import {
   formatWindow,
   identityText,
   isUnfinished,
+  onOneLine,
   type Pin,
   pinWitness,
   type Reconcile,
@@ -75,7 +76,9 @@ export function statusLines(
   // Beside READY too: failing back loses nothing of the active site's, but the active site does not have it all.
   const said = verdict.ready && surplus !== undefined ? [surplus] : verdict.reasons;
   const width = columns === undefined ? Number.POSITIVE_INFINITY : columns - 2;
-  const reasons = said.flatMap((reason) => fold(reason, width).map((line) => `  ${line}`));
+  const reasons = said.flatMap((reason) =>
+    fold(onOneLine(reason), width).map((line) => `  ${line}`),
+  );
   const { word, style } = VERDICTS[kind];
   const rows = rowsOf(seen, surplus, beside, look.nowMs).filter(
     (row) => columns !== undefined || row.length > 0,

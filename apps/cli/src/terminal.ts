@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import { onOneLine } from '@vm-sync/core';
 
 const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const WIDE =
@@ -50,25 +51,27 @@ export function tableLines(
   rows: readonly (readonly string[])[],
   { columns, style = (text) => text, numbers = [], indent = '' }: TableOptions = {},
 ): string[] {
-  const last = Math.max(0, ...rows.map((row) => row.length - 1));
+  // Names of devices and selectors come from the databases: a cell must not become a line, or more than it is wide.
+  const cells = rows.map((row) => row.map(onOneLine));
+  const last = Math.max(0, ...cells.map((row) => row.length - 1));
   const widths = Array.from({ length: last }, (_, column) =>
-    Math.max(...rows.map((row) => textWidth(row[column] ?? ''))),
+    Math.max(...cells.map((row) => textWidth(row[column] ?? ''))),
   );
   const before = indent.length + widths.reduce((sum, width) => sum + width + GAP.length, 0);
   const room = columns === undefined ? Number.POSITIVE_INFINITY : columns - before;
-  return rows.flatMap((row, at) => {
+  return cells.flatMap((row, at) => {
     if (row.length === 0) return [''];
-    const cells = widths.map((width, column) => {
+    const aligned = widths.map((width, column) => {
       const text = row[column] ?? '';
-      const aligned = numbers.includes(column)
+      const cell = numbers.includes(column)
         ? ' '.repeat(width - textWidth(text)) + text
         : padEnd(text, width);
-      return style(aligned, column, at) + GAP;
+      return style(cell, column, at) + GAP;
     });
     const end = row[last] ?? '';
     const pieces = room < NARROWEST ? [end] : fold(end, room);
     return pieces.map((piece, line) => {
-      const head = line === 0 ? indent + cells.join('') : ' '.repeat(before);
+      const head = line === 0 ? indent + aligned.join('') : ' '.repeat(before);
       return (head + style(piece, last, at)).trimEnd();
     });
   });

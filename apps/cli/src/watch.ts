@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { outputClosed } from './output.ts';
+import { forOutput, outputClosed } from './output.ts';
 import { newLines } from './terminal.ts';
 
 /** Looks again and again, until a person has seen enough: Ctrl-C, SIGTERM, or a reader that is gone. */
@@ -39,7 +39,7 @@ export function openBoard(stream: NodeJS.WriteStream = process.stdout): Board {
     return {
       show(lines) {
         const told = newLines(before, lines);
-        if (told.length > 0) stream.write(`${told.join('\n')}\n`);
+        if (told.length > 0) stream.write(`${forOutput(told.join('\n'))}\n`);
         before = lines;
       },
       end() {},
@@ -50,10 +50,10 @@ export function openBoard(stream: NodeJS.WriteStream = process.stdout): Board {
     show(lines) {
       before = lines;
       const shown = fitting(lines, stream.rows || 24);
-      stream.write(`\x1b[H${shown.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`);
+      stream.write(`\x1b[H${shown.map((line) => `${forOutput(line)}\x1b[K\n`).join('')}\x1b[J`);
     },
     end() {
-      stream.write(`${LEAVE}${before.map((line) => `${line}\n`).join('')}`);
+      stream.write(`${LEAVE}${before.map((line) => `${forOutput(line)}\n`).join('')}`);
     },
   };
 }

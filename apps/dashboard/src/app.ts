@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { SessionStore } from '@vm-sync/queue';
 import { OPEN_PROBES, PROBES } from '@vm-sync/runtime';
 import express, { type Express, type RequestHandler, Router } from 'express';
+import { noteAudit } from './audited.ts';
 import { boardRouter } from './board.ts';
 import type { Context } from './context.ts';
 import { answerErrors, answerNotFound } from './http/errors.ts';
@@ -68,7 +69,9 @@ function guardLogin(context: Context, assets: RequestHandler): Router {
   return router;
 }
 
-function accessOf({ config: { dashboard, role }, log, redis }: Context): Access {
+function accessOf(context: Context): Access {
+  const { config, log, redis } = context;
+  const { dashboard, role } = config;
   const accounts: readonly Account[] = accountsOf(dashboard);
   return {
     role,
@@ -76,6 +79,7 @@ function accessOf({ config: { dashboard, role }, log, redis }: Context): Access 
     sessions: new Sessions(new SessionStore(redis), accounts),
     passwords: new PasswordCheck(accounts),
     personWithToken: tokenCheck(dashboard),
+    note: (line) => noteAudit(context, line),
   };
 }
 

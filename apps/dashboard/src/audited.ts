@@ -82,7 +82,10 @@ function whatOf({ params, body }: PlainRequest): string {
 }
 
 /** What has been done is done, also when it cannot be noted. */
-async function noteAudit({ audit, log }: Audited, line: AuditLine): Promise<void> {
+export async function noteAudit(
+  { audit, log }: Pick<Audited, 'audit' | 'log'>,
+  line: AuditLine,
+): Promise<void> {
   log.info(line, `${line.who}: ${line.action}`);
   await audit.add(line).catch((error: Error) => {
     log.error({ err: error.message }, 'an audit line could not be kept');

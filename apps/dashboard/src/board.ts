@@ -44,8 +44,14 @@ export function boardRouter(context: Context): RequestHandler[] {
   });
   const board = serverAdapter.getRouter();
   board.disable('x-powered-by');
-  return [serverAdapter.remembersPerson(), board, serverAdapter.closesTheRest()];
+  return [keepsNothing, serverAdapter.remembersPerson(), board, serverAdapter.closesTheRest()];
 }
+
+/** Jobs, like everything that needs a login, stay in no browser's cache after it; the board's own files may. */
+const keepsNothing: RequestHandler = (request, response, next) => {
+  if (!request.path.startsWith('/static/')) response.set('cache-control', 'no-store');
+  next();
+};
 
 const linkOf = ({ data }: { readonly data: unknown }) => pageOfJob(data);
 

@@ -13,7 +13,7 @@ import {
   VmSyncError,
 } from '@vm-sync/core';
 import {
-  ChunkOrder,
+  type ChunkOrder,
   type ChunkResult,
   connect,
   DutyStore,
@@ -45,6 +45,7 @@ import {
 import { Diary } from './diary.ts';
 import { DUTY_REST_MS, DutyWatch } from './duty-watch.ts';
 import { LockWatch } from './lock-watch.ts';
+import { readOrder } from './read-order.ts';
 import { isLastTry, leaveRepairKit } from './repair-kit.ts';
 import { Throttle } from './throttle.ts';
 
@@ -145,13 +146,12 @@ async function work(
   signal: AbortSignal,
   context: WorkerContext,
 ): Promise<ChunkResult> {
-  const parsed = ChunkOrder.safeParse(job.data);
-  if (!parsed.success) {
+  const order = readOrder(job.data);
+  if (!order) {
     throw new UnrecoverableError(
       `job ${job.id} is not a chunk that can be read; leave it, the next check plans what is missing`,
     );
   }
-  const order = parsed.data;
   if (context.throttle.stopped) {
     // Without a word in its log, or a day's stop would fill it.
     return await waitQuietly(job, token, STOPPED_MS, context);

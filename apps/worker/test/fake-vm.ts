@@ -8,14 +8,17 @@ export interface FakeVm {
   readonly url: string;
   /** Samples that it counts; an import adds to them. */
   held: number;
+  /** How often it was asked for anything. */
+  requests: number;
   /** What it answers to an import, of which it is given the login; undefined lets it in. */
   refusal: ((authorization: string) => { status: number; body: string }) | undefined;
 }
 
 /** As much of a VictoriaMetrics as one chunk of one series needs, ended with the test. */
 export async function startFakeVm(held: number): Promise<FakeVm> {
-  const vm = { url: '', held, refusal: undefined as FakeVm['refusal'] };
+  const vm = { url: '', held, requests: 0, refusal: undefined as FakeVm['refusal'] };
   const server = createServer(async (request, response) => {
+    vm.requests += 1;
     const { status, body } = await answerOf(request, vm);
     response.writeHead(status, { 'content-type': 'text/plain' }).end(body);
   });

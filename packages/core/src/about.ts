@@ -30,7 +30,7 @@ const valueIn = (labels: Labels | undefined, label: string): string =>
   (labels && Object.hasOwn(labels, label) && labels[label]) || '';
 
 /** Without control characters and what turns the direction of writing: a device's name must not rewrite the title around it. */
-function asTitle(value: string): string {
+export function asTitle(value: string): string {
   const characters = [...value.replaceAll(/[\p{C}\p{Z}]+/gu, ' ').trim()];
   if (characters.length <= ABOUT_MOST) return characters.join('');
   return `${characters.slice(0, ABOUT_MOST - 1).join('')}…`;

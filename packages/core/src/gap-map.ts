@@ -1,3 +1,4 @@
+import { asTitle } from './about.ts';
 import type { Gap } from './compare.ts';
 import type { DirectionKey } from './site.ts';
 import { alignDownMs, alignUpMs, type Window } from './window.ts';
@@ -64,7 +65,7 @@ const NAMED_MOST = 3;
 /** Where most is missing, in a few words: `instance bigip-08, bigip-01, bigip-02 and 6 more`. */
 export function worstGroups({ label, rows }: Pick<GapMap, 'label' | 'rows'>): string {
   const hit = rows.filter(({ missing }) => missing.some((samples) => samples > 0));
-  const named = hit.flatMap(({ group }) => group || []).slice(0, NAMED_MOST);
+  const named = hit.flatMap(({ group }) => (group ? inSentence(group) : [])).slice(0, NAMED_MOST);
   const name = label === '__name__' ? 'metric' : label;
   if (named.length === 0) return '';
   const hasRest = hit.some(({ group }) => group === null);
@@ -72,6 +73,12 @@ export function worstGroups({ label, rows }: Pick<GapMap, 'label' | 'rows'>): st
   const others = hasRest ? ' and others' : more > 0 ? ` and ${more} more` : '';
   return `${name} ${named.join(', ')}${others}`;
 }
+
+/** A name that could be words of ours stands in quotes: messages are read, and searched, for what vm-sync says. */
+const inSentence = (name: string): string => {
+  const title = asTitle(name);
+  return /^[\p{L}\p{N}_.:/@-]*$/u.test(title) ? title : JSON.stringify(title);
+};
 
 /** Spreads an amount evenly over a stretch of time, in whole numbers whose sum is the amount; what lies outside is put at the ends. */
 export function spread(

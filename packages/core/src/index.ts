@@ -35,6 +35,7 @@ export * from './own-series.ts';
 export * from './pace.ts';
 export * from './pin.ts';
 export * from './plan.ts';
+export * from './printable.ts';
 export * from './progress.ts';
 export * from './rates.ts';
 export * from './reconcile.ts';

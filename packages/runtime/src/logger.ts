@@ -1,4 +1,4 @@
-import { VmSyncError } from '@vm-sync/core';
+import { escapedUnseen, VmSyncError } from '@vm-sync/core';
 import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
 import { paintOn } from './paint.ts';
 import { prettyLine } from './pretty-log.ts';
@@ -21,8 +21,8 @@ export function createLogger(
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: describeError },
-    // The last line of defence: errors of other libraries may quote what they were given.
-    hooks: { streamWrite: (line: string) => withoutSecrets(line, secrets) },
+    // The last line of defence: errors of other libraries may quote what they were given; logs are read on terminals.
+    hooks: { streamWrite: (line: string) => escapedUnseen(withoutSecrets(line, secrets)) },
   };
   return pino(options, destination(format));
 }

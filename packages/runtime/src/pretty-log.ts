@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import { printable } from '@vm-sync/core';
 import type { Paint, Style } from './paint.ts';
 
 const STYLES: Readonly<Record<string, Style>> = {
@@ -20,7 +21,7 @@ export function prettyLine(line: string, paint: Paint): string {
     paint('dim', clock(time)),
     paint(style, String(level).padEnd(5)),
     paint('dim', String(process).padEnd(9)),
-    harmless(String(msg ?? '')),
+    indented(harmless(String(msg ?? ''))),
   ];
   const fields = Object.entries(more).map(([name, value]) => `${name}=${shown(value)}`);
   const tail = fields.length > 0 ? `  ${paint('dim', fields.join(' '))}` : '';
@@ -43,19 +44,22 @@ function clock(time: unknown): string {
 }
 
 const shown = (value: unknown): string =>
-  harmless(typeof value === 'string' ? value : JSON.stringify(value));
+  indented(harmless(typeof value === 'string' ? value : JSON.stringify(value)));
 
 /** The stack where there is one, else the message; indented below its line. */
 function errorLines(err: unknown): string {
   if (err === undefined) return '';
   const { stack, message } = typeof err === 'object' && err ? (err as Record<string, unknown>) : {};
   const text = harmless(String(stack ?? message ?? shown(err)));
-  return text
-    .split('\n')
-    .map((one) => `\n    ${one.trimEnd()}`)
-    .join('');
+  return indented(`\n${text}`);
 }
 
+/** Only a line of the log begins at the margin: a text of several lines must not look like more of them. */
+const indented = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n    ');
+
 /** What a database answered must not move the cursor of whoever reads about it. */
-const harmless = (text: string): string =>
-  stripVTControlCharacters(text).replaceAll(/[^\P{Cc}\n\t]/gu, '�');
+const harmless = (text: string): string => printable(stripVTControlCharacters(text));

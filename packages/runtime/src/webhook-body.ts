@@ -1,4 +1,11 @@
-import { formatDuration, isLate, type Notice, type Severity, type Site } from '@vm-sync/core';
+import {
+  formatDuration,
+  isLate,
+  type Notice,
+  onOneLine,
+  type Severity,
+  type Site,
+} from '@vm-sync/core';
 import type { NotifyFormat } from './notify-targets.ts';
 
 /** What is sent: what is told, by which vm-sync, and when. */
@@ -10,8 +17,13 @@ export interface OutgoingMessage {
   readonly nowMs: number;
 }
 
-/** The body in the format of a target. */
-export function webhookBody(format: NotifyFormat, message: OutgoingMessage): unknown {
+/** The body in the format of a target. Words of a database in it can neither begin a line nor turn the others around. */
+export function webhookBody(format: NotifyFormat, sent: OutgoingMessage): unknown {
+  const { notice } = sent;
+  const message = {
+    ...sent,
+    notice: { ...notice, text: onOneLine(notice.text), todo: onOneLine(notice.todo) },
+  };
   if (format === 'slack') return slackBody(message);
   return format === 'teams' ? teamsBody(message) : jsonBody(message);
 }

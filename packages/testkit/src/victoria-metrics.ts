@@ -84,10 +84,10 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
     port,
     version,
     dataDir: disk?.outside ?? dataDir,
+    disk,
     setFlags: (flags) => {
       more = flags;
     },
-    disk,
     import: (rows) => importLines(url, asLines(rows), access),
     flush: async () => void (await fetchOk(`${url}/internal/force_flush`, access)),
     export: (raw) => exportRaw(url, { ...access, ...raw }),

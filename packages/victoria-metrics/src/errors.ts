@@ -1,4 +1,4 @@
-import { type ErrorKind, errorText, type Site, VmSyncError } from '@vm-sync/core';
+import { type ErrorKind, errorText, onOneLine, type Site, VmSyncError } from '@vm-sync/core';
 
 interface Where {
   readonly act: string;
@@ -90,7 +90,7 @@ const shortened = (text: string): string =>
 function firstLine(answer: Answer): string {
   const { body, contentType } = answer;
   if (contentType.includes('html') || /^\s*</.test(body)) return ' with a web page';
-  const line = shortened(errorOf(answer)).trim().split('\n', 1)[0];
+  const line = onOneLine(shortened(errorOf(answer)).trim().split('\n', 1)[0] ?? '');
   return line ? `: ${bothEnds(line)}` : '';
 }
 

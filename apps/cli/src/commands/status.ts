@@ -1,4 +1,4 @@
-import { parseDurationMs, pinAt, shownPace } from '@vm-sync/core';
+import { escapedUnseen, parseDurationMs, pinAt, shownPace } from '@vm-sync/core';
 import { loadProgress, readiness } from '@vm-sync/queue';
 import { type Config, secretsOf, stateToFile, withoutSecrets } from '@vm-sync/runtime';
 import {
@@ -62,7 +62,7 @@ async function tellOn(desk: Desk, config: Config, everyMs: number): Promise<Exit
   await watching(everyMs, async () => {
     const seen = await lookSafely(desk, config);
     code = seen.code;
-    const text = JSON.stringify(seen.document);
+    const text = escapedUnseen(JSON.stringify(seen.document));
     if (text !== before) print(text);
     before = text;
     return 'go on';

@@ -1,6 +1,8 @@
 import type { Site } from '@vm-sync/core';
+import type { AuditLine } from '@vm-sync/queue';
 import type { Logger } from '@vm-sync/runtime';
 import type { Request, RequestHandler, Response } from 'express';
+import { shortened } from '../board-audit.ts';
 import type { tokenCheck } from '../login/accounts.ts';
 import { cookieName, readCookie } from '../login/cookies.ts';
 import { credentialsOf } from '../login/credentials.ts';
@@ -19,7 +21,19 @@ export interface Access {
   readonly sessions: Sessions;
   readonly passwords: PasswordCheck;
   readonly personWithToken: ReturnType<typeof tokenCheck>;
+  /** Keeps a line of what a person tried. */
+  readonly note: (line: AuditLine) => Promise<void>;
 }
+
+/** No write of a viewer's comes as far as what notes the others. */
+const lineOf = (request: Request, { name: who }: Person): AuditLine => ({
+  atMs: Date.now(),
+  who,
+  by: request.path.startsWith('/queues') ? 'board' : acceptsHtml(request) ? 'page' : 'api',
+  action: request.method.toLowerCase(),
+  what: shortened(request.path),
+  result: VIEWERS_ONLY_LOOK,
+});
 
 type Found =
   | { readonly kind: 'person'; readonly person: Person }
@@ -31,6 +45,8 @@ const VIEWERS_ONLY_LOOK =
 /** Lets in who has a session, a user and password (HTTP Basic), or a bearer token; viewers to look only. */
 export function requireLogin(access: Access): RequestHandler {
   const tellWrong = wrongTold(access.log);
+  // Of a script that tries for ever one line a minute: the log keeps a thousand, and not all of them are to be its own.
+  const noteTry = oncePer(60_000, (_, line: AuditLine) => void access.note(line));
   return async (request, response, next) => {
     const found = await find(access, request);
     if (found === undefined) return askForLogin(request, response);
@@ -41,6 +57,7 @@ export function requireLogin(access: Access): RequestHandler {
     if (found.kind !== 'person') return askToWait(request, response, found);
     rememberPerson(request, found.person);
     if (found.person.role === 'operator' || isRead(request)) return next();
+    noteTry(`${found.person.name} ${request.method}`, lineOf(request, found.person));
     return refuse(request, response, 403, VIEWERS_ONLY_LOOK);
   };
 }

@@ -11,9 +11,9 @@ export interface PlannedFault {
 }
 
 // Storms are long enough for faults to meet, what lies between long enough for READY to be said and taken back.
-const STORM_MS = [15_000, 45_000] as const;
-const QUIET_MS = [45_000, 90_000] as const;
-const PAUSE_MS = [500, 5_000] as const;
+const STORM_MS = [20_000, 60_000] as const;
+const QUIET_MS = [40_000, 80_000] as const;
+const PAUSE_MS = [200, 2_500] as const;
 const FIRST_STORM_MS = 12_000;
 
 /**
@@ -23,30 +23,26 @@ const FIRST_STORM_MS = 12_000;
 export function planFaults({ seed, lengthMs }: { seed: number; lengthMs: number }): PlannedFault[] {
   const random = seededRandom(seed);
   const planned: PlannedFault[] = [];
+  const freeMs = new Map<Part, number>();
   let stormMs = FIRST_STORM_MS;
   while (stormMs < lengthMs) {
     const endMs = Math.min(lengthMs, stormMs + random.whole(...STORM_MS));
     for (let atMs = stormMs; atMs < endMs; atMs += random.whole(...PAUSE_MS)) {
-      const fault = nextFault(planned, atMs, lengthMs, random);
-      if (fault) planned.push(fault);
+      const fault = nextFault(atMs, random);
+      if (fault.endMs > lengthMs || atMs < (freeMs.get(fault.part) ?? 0)) continue;
+      planned.push(fault);
+      freeMs.set(fault.part, fault.endMs);
     }
     stormMs = endMs + random.whole(...QUIET_MS);
   }
   return planned;
 }
 
-function nextFault(
-  planned: readonly PlannedFault[],
-  atMs: number,
-  lengthMs: number,
-  random: Random,
-): PlannedFault | undefined {
-  const busy = new Set(planned.filter(({ endMs }) => endMs > atMs).map(({ part }) => part));
+function nextFault(atMs: number, random: Random): PlannedFault {
   const kind = weighted(random);
   const part = random.pick(FAULTS[kind].parts);
   const endMs = atMs + random.whole(...FAULTS[kind].lastsMs);
-  const seed = random.whole(0, 2 ** 31);
-  return busy.has(part) || endMs > lengthMs ? undefined : { kind, part, atMs, endMs, seed };
+  return { kind, part, atMs, endMs, seed: random.whole(0, 2 ** 31) };
 }
 
 function weighted(random: Random): FaultKind {
