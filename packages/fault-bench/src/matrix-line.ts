@@ -1,7 +1,7 @@
 import { type MatrixCell, type MatrixRow, STAGES, type Stage } from './matrix.ts';
 
 /** What goes wrong on the way to a database, or to a receiver of messages. */
-export const lineFaults = [
+const lineFaults = [
   'latency',
   'connection reset at once',
   'black hole',

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isSlowness, strike } from './support/line-faults.ts';
 import { hole, LineCell, type LinePair, startLinePair } from './support/line-pair.ts';
 import { checkHonestly, converge } from './support/line-proofs.ts';
-import { selection } from './support/selection.ts';
+import { full, selection } from './support/selection.ts';
 
 /** What each stage asks the databases. */
 const asked: Readonly<Record<'observe' | 'compare', Readonly<Record<string, FaultMatch>>>> = {
@@ -33,7 +33,7 @@ for (const stage of ['observe', 'compare'] as const) {
   describe.concurrent(stage, () => {
     for (const [turn, fault] of lineFaultsAt(stage).entries()) {
       test(`${fault}: unknown or right, never clean; clean when it has ended`, {
-        timeout: 60_000,
+        timeout: full ? 300_000 : 60_000,
       }, async () => {
         for (const { what, match, place } of selection(waysOf(stage), turn)) {
           await survives(`${stage}, ${fault}, ${what} of the ${place}`, place, fault, match);

@@ -12,7 +12,7 @@ import {
   startLinePair,
 } from './support/line-pair.ts';
 import { converge, lostOrDoubled, outcomeOf } from './support/line-proofs.ts';
-import { selection } from './support/selection.ts';
+import { full, selection } from './support/selection.ts';
 
 /** One way of copying, between databases for which it is chosen. */
 interface Way {
@@ -82,7 +82,7 @@ for (const stage of ['export', 'import', 'verify'] as const) {
   describe.concurrent(stage, () => {
     for (const [turn, fault] of lineFaultsAt(stage).entries()) {
       const title = `${fault}: done only when it is, nothing lost or doubled`;
-      test(title, { timeout: 120_000 }, async () => {
+      test(title, { timeout: full ? 300_000 : 60_000 }, async () => {
         for (const { way, meeting } of selection(cellsOf(stage, fault), turn)) {
           await survives(stage, way, meeting, fault);
         }
