@@ -1,4 +1,4 @@
-import { SITES, type Site } from '@vm-sync/core';
+import type { Site } from '@vm-sync/core';
 import { type RawSamples, type Series, seriesKey } from '@vm-sync/testkit';
 import type { Disturbance } from './inject.ts';
 
@@ -42,5 +42,3 @@ export function auditSite(
   }
   return faults;
 }
-
-export const siteAt = (target: number): Site => SITES[target] as Site;
