@@ -54,7 +54,7 @@ const GET = 'GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n';
 
 /** Takes its answer in small sips; answers with all of it. */
 async function slowReader(port: number): Promise<string> {
-  const socket = openSocket({ port, host: '127.0.0.1', highWaterMark: 512 });
+  const socket = openSocket(port, '127.0.0.1');
   socket.write(`${GET}Connection: close\r\n\r\n`);
   let text = '';
   for await (const part of socket.setEncoding('utf8') as AsyncIterable<string>) {
