@@ -10,7 +10,7 @@ import {
   temporaryFolder,
   until,
 } from '@vm-sync/testkit';
-import { peakBytes } from './memory.ts';
+import { peakBytes, processorMs } from './memory.ts';
 
 export interface VmSyncOptions {
   /** Base URLs of the active site's database and of the other one's. */
@@ -44,6 +44,8 @@ export interface VmSync extends AsyncDisposable {
   repair(): Promise<Repair>;
   /** The most memory that a process of this kind has held so far; of several workers the biggest. */
   peakBytes(kind: Kind): number;
+  /** The processor time of all processes of this kind so far. */
+  processorMs(kind: Kind): number;
   /** Starts a dashboard beside them, once; answers with its URL. */
   startDashboard(): Promise<string>;
 }
@@ -91,6 +93,7 @@ export async function startVmSync(options: VmSyncOptions): Promise<VmSync> {
       check: async () => told(statusFrom(store, await ask())),
       repair: async () => told(followRuns(store, await ask())),
       peakBytes: (kind) => Math.max(...processes[kind].map(({ pid }) => peakBytes(pid))),
+      processorMs: (kind) => processes[kind].reduce((sum, { pid }) => sum + processorMs(pid), 0),
       async startDashboard() {
         const port = await freePort();
         const its = [...env, `DASHBOARD_PORT=${port}`];

@@ -7,12 +7,19 @@ const PAGES = 100;
 const PER_SECOND = 1_000;
 const FOR_MS = 10_000;
 
-interface Round {
-  readonly health: Latencies;
-  readonly parity: Latencies;
-  readonly alone: Latencies;
-  readonly beside: Latencies;
+interface Timed extends Latencies {
+  /** Of the dashboard; other than a time it does not depend on what else the machine does. */
+  readonly processorMs: number;
 }
+
+interface Round {
+  readonly health: Timed;
+  readonly parity: Timed;
+  readonly alone: Timed;
+  readonly beside: Timed;
+}
+
+const each = ({ processorMs, requests }: Timed): number => processorMs / requests;
 
 /** Load balancers that ask all the time, and everybody looking at the page: what a failback hangs on must be answered. */
 export const dashboardLoad: Workload = {
@@ -24,16 +31,21 @@ export const dashboardLoad: Workload = {
     const { vmSync } = await startProven(source, ends);
     const url = await vmSync.startDashboard();
     const paths = ['/healthz', '/parity/primary', '/parity/dr'].map((path) => url + path);
+    const timed = async (asking: Promise<Latencies>): Promise<Timed> => {
+      const before = vmSync.processorMs('dashboard');
+      const latencies = await asking;
+      return { ...latencies, processorMs: vmSync.processorMs('dashboard') - before };
+    };
     const rounds: Round[] = [];
     for (let round = 0; round < bench.rounds; round++) {
       // READY ends with its certificate: it is renewed here, because no check comes by itself.
       await vmSync.check();
-      const health = await askFast(`${url}/healthz`, FOR_MS);
-      const parity = await askFast(`${url}/parity/primary`, FOR_MS);
-      const alone = await askSteadily(paths, PER_SECOND, FOR_MS);
+      const health = await timed(askFast(`${url}/healthz`, FOR_MS));
+      const parity = await timed(askFast(`${url}/parity/primary`, FOR_MS));
+      const alone = await timed(askSteadily(paths, PER_SECOND, FOR_MS));
       const people = new AbortController();
       const pages = openPages(url, PAGES, people.signal);
-      const beside = await askSteadily(paths, PER_SECOND, FOR_MS);
+      const beside = await timed(askSteadily(paths, PER_SECOND, FOR_MS));
       people.abort();
       await pages;
       rounds.push({ health, parity, alone, beside });
@@ -66,6 +78,27 @@ export const dashboardLoad: Workload = {
           '/s',
           of(({ parity }) => parity.perSecond),
         ),
+        row(
+          'processor time of /healthz',
+          'ms',
+          of(({ health }) => each(health)),
+        ),
+        row(
+          'processor time of /parity/primary',
+          'ms',
+          of(({ parity }) => each(parity)),
+        ),
+        {
+          ...row(
+            `processor time of ${PER_SECOND} requests with ${PAGES} open pages beside`,
+            'ms',
+            of(({ beside }) => each(beside) * PER_SECOND),
+          ),
+          yardstick: {
+            name: 'without them',
+            value: of(({ alone }) => each(alone) * PER_SECOND),
+          },
+        },
         besides('p50Ms', `median of ${PER_SECOND} requests a second`),
         besides('p99Ms', '99th percentile'),
         besides('mostMs', 'the slowest'),
