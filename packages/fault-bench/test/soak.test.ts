@@ -26,7 +26,7 @@ const SERIES = { names: ['up', 'load'] };
 const PROCESSES = ['scheduler', 'worker', 'dashboard'] as const satisfies readonly ProcessName[];
 
 /** What may be more at the end than at the start, of counts: a request or a timer that was caught on its way. */
-const IN_HAND = 3;
+const IN_HAND = 6;
 /** A thousand repairs are remembered, to see what they did not change, and each is about a hundred bytes (in the file twice that). */
 const STATE_BYTES = 150_000;
 /** Of a heap after a full collection. */
