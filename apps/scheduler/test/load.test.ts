@@ -58,16 +58,16 @@ test('of ten thousand failed chunks those that a gap lies in are found, exactly 
   const set = new FailedChunks({ ...NO_WORK, failed });
   const missing = new Set<number>();
   let covered = 0;
-  for (const gap of Array.from({ length: 1_000 }, (_, at) => gapOf(at))) {
+  for (const gap of Array.from({ length: 400 }, (_, at) => gapOf(at))) {
     const within = failed.flatMap((_, at) => (isIn(gap, at) ? [at] : []));
     for (const at of within) missing.add(at);
     expect(set.covers(gap)).toBe(within.length > 0);
     covered += Math.sign(within.length);
   }
-  expect(covered).toBeGreaterThan(100);
-  expect(covered).toBeLessThan(1_000);
+  expect(covered).toBeGreaterThan(40);
+  expect(covered).toBeLessThan(400);
   expect(set.moot()).toEqual(failed.filter((_, at) => !missing.has(at)));
-});
+}, 60_000);
 
 test('a run whose chunks have failed rests, however many others have failed since', async () => {
   const server = await startRedis();
@@ -117,4 +117,4 @@ test('a run whose chunks have failed rests, however many others have failed sinc
   expect(work.failed.map(({ id }) => id)).toEqual([1, 2, 3].map((at) => `chunk-${ours.id}-${at}`));
   expect(work).toMatchObject({ inProgress: false, repairing: ours.windows, inHand: [] });
   expect(await repairs.getFailedCount()).toBe(1_203);
-});
+}, 60_000);
