@@ -8,6 +8,7 @@ import { Sources } from './sources.ts';
 import type { Workload } from './workload.ts';
 import { cleanCheck } from './workloads/clean-check.ts';
 import { cleanCheckLarge } from './workloads/clean-check-large.ts';
+import { dashboardLoad } from './workloads/dashboard-load.ts';
 import { fullCopy } from './workloads/full-copy.ts';
 import { fullCopyLines } from './workloads/full-copy-lines.ts';
 import { hole } from './workloads/hole.ts';
@@ -22,6 +23,7 @@ const WORKLOADS: readonly Workload[] = [
   cleanCheck,
   cleanCheckLarge,
   workers,
+  dashboardLoad,
 ];
 
 /** Runs the workloads one after the other, prints the table and writes everything as JSON. */

@@ -1,5 +1,5 @@
 /** How a figure is written, and what it is: `ratio` has no unit of its own. */
-export type Unit = 's' | 'MiB' | 'MB' | 'ratio';
+export type Unit = 's' | 'ms' | '/s' | 'MiB' | 'MB' | 'ratio';
 
 /** One line of the table. Figures are medians over the rounds. */
 export interface Row {

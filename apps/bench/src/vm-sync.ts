@@ -3,13 +3,14 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CHECK_OPTIONS, connect, openQueue, type Status, Store } from '@vm-sync/queue';
 import {
+  freePort,
   type RunningProcess,
   startProcess,
   startRedis,
   temporaryFolder,
   until,
 } from '@vm-sync/testkit';
-import { peakBytes } from './memory.ts';
+import { peakBytes, processorMs } from './memory.ts';
 
 export interface VmSyncOptions {
   /** Base URLs of the active site's database and of the other one's. */
@@ -32,6 +33,8 @@ export interface Repair {
   readonly bytesCopied: number;
 }
 
+type Kind = 'scheduler' | 'worker' | 'dashboard';
+
 export interface VmSync extends AsyncDisposable {
   /** Waits until the checks that come with a start have been made, whatever they found. */
   untilChecked(): Promise<Status>;
@@ -40,7 +43,11 @@ export interface VmSync extends AsyncDisposable {
   /** Asks for a check, follows its runs until they are settled and a later check has found nothing missing. */
   repair(): Promise<Repair>;
   /** The most memory that a process of this kind has held so far; of several workers the biggest. */
-  peakBytes(kind: 'scheduler' | 'worker'): number;
+  peakBytes(kind: Kind): number;
+  /** The processor time of all processes of this kind so far. */
+  processorMs(kind: Kind): number;
+  /** Starts a dashboard beside them, once; answers with its URL. */
+  startDashboard(): Promise<string>;
 }
 
 /** Long enough for what is slow; only what hangs is cut off. */
@@ -63,6 +70,11 @@ export async function startVmSync(options: VmSyncOptions): Promise<VmSync> {
         startRole('worker', `worker-${at + 1}`, folder, env, ends),
       ),
     );
+    const processes: Record<Kind, RunningProcess[]> = {
+      scheduler: [scheduler],
+      worker: workers,
+      dashboard: [],
+    };
     const connection = connect(redis.url, 'brief');
     ends.defer(() => connection.disconnect());
     const store = new Store(connection, (message) => {
@@ -80,8 +92,14 @@ export async function startVmSync(options: VmSyncOptions): Promise<VmSync> {
       untilChecked: () => told(untilIdle(store, checks)),
       check: async () => told(statusFrom(store, await ask())),
       repair: async () => told(followRuns(store, await ask())),
-      peakBytes: (kind) =>
-        Math.max(...(kind === 'worker' ? workers : [scheduler]).map(({ pid }) => peakBytes(pid))),
+      peakBytes: (kind) => Math.max(...processes[kind].map(({ pid }) => peakBytes(pid))),
+      processorMs: (kind) => processes[kind].reduce((sum, { pid }) => sum + processorMs(pid), 0),
+      async startDashboard() {
+        const port = await freePort();
+        const its = [...env, `DASHBOARD_PORT=${port}`];
+        processes.dashboard.push(await startRole('dashboard', 'dashboard', folder, its, ends));
+        return `http://127.0.0.1:${port}`;
+      },
       [Symbol.asyncDispose]: () => ends.disposeAsync(),
     };
   } catch (error) {
@@ -111,7 +129,7 @@ function environment(options: VmSyncOptions, folder: string, redisUrl: string): 
 
 /** One process with these settings and nothing else of this environment. */
 async function startRole(
-  role: 'scheduler' | 'worker',
+  role: Kind,
   name: string,
   folder: string,
   env: readonly string[],
@@ -124,7 +142,7 @@ async function startRole(
     command: 'sh',
     args: ['-c', 'exec env -i "$@" >"$0" 2>&1', log, ...env, ...command],
     cwd: folder, // an .env of a real site must not be read
-    ready: async () => (await readFile(log, 'utf8')).includes(`${role} started`),
+    ready: async () => /(?:started|dashboard listens)/.test(await readFile(log, 'utf8')),
   }).catch(withLogs(folder));
   ends.defer(() => running.kill());
   return running;

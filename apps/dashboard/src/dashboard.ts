@@ -5,6 +5,7 @@ import { VmSyncError } from '@vm-sync/core';
 import type { Config, Logger } from '@vm-sync/runtime';
 import { createApp } from './app.ts';
 import { closeContext, type Forecasts, openContext } from './context.ts';
+import { HANDSHAKE_MS, limitConnections, SERVER_LIMITS } from './http/limits.ts';
 
 /** A running dashboard. */
 export interface Dashboard {
@@ -24,7 +25,7 @@ export async function startDashboard(
 ): Promise<Dashboard> {
   const context = openContext(config, log, forecasts);
   try {
-    const { server, url } = await listen(createApp(context), config);
+    const { server, url } = await listen(createApp(context), config, log);
     log.info({ url }, 'dashboard listens');
     return {
       url,
@@ -42,8 +43,10 @@ export async function startDashboard(
 async function listen(
   app: RequestListener,
   { dashboard: { host, port, tls } }: Config,
+  log: Logger,
 ): Promise<{ server: Server; url: string }> {
-  const server = tls === undefined ? createServer(app) : tlsServer(tls, app);
+  const server = tls === undefined ? createServer(SERVER_LIMITS, app) : tlsServer(tls, app);
+  limitConnections(server, log);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(listenError(error, host, port)));
     server.listen(port, host, resolve);
@@ -55,7 +58,7 @@ async function listen(
 
 function tlsServer(tls: { cert: string; key: string }, app: RequestListener): Server {
   try {
-    return createTlsServer(tls, app);
+    return createTlsServer({ ...SERVER_LIMITS, handshakeTimeout: HANDSHAKE_MS, ...tls }, app);
   } catch (error) {
     throw new VmSyncError(
       'final',

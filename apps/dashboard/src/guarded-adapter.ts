@@ -52,7 +52,9 @@ export class GuardedAdapter extends ExpressAdapter {
     super.setApiRoutes(
       routes.map((route) => {
         const method = [route.method].flat().find((one) => one !== 'get');
-        return method === undefined ? route : { ...route, handler: this.#guarded(route, method) };
+        const handler =
+          method === undefined ? inPages(route.handler) : this.#guarded(route, method);
+        return { ...route, handler };
       }),
     );
     return this;
@@ -107,6 +109,19 @@ export class GuardedAdapter extends ExpressAdapter {
     }
   }
 }
+
+/** As many as the board's own settings allow. */
+const JOBS_ON_A_PAGE = 300;
+
+/** However many jobs an address asks for: ten thousand with their data would keep the process from everything else. */
+const inPages =
+  (handler: Handler): Handler =>
+  (request) => {
+    const asked = Number(request?.query?.['jobsPerPage']);
+    if (!request || !(asked > JOBS_ON_A_PAGE)) return handler(request);
+    const query = { ...request.query, jobsPerPage: String(JOBS_ON_A_PAGE) };
+    return handler({ ...request, query });
+  };
 
 /** `message` is what the board shows to whoever pressed the button. */
 const refusal = (message: string): Awaited<ReturnType<Handler>> => ({

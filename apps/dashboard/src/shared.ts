@@ -1,15 +1,17 @@
+import { Afresh } from './afresh.ts';
+
 /**
  * What was worked out a moment ago is given to everybody who asks, and who asks meanwhile waits for the same: a hundred open pages
  * cost as much as one.
  */
 export class Shared<T> {
   readonly #forMs: number;
-  readonly #make: () => Promise<T>;
+  readonly #afresh: Afresh<T>;
   #made: { readonly atMs: number; readonly value: Promise<T> } | undefined;
 
   constructor(forMs: number, make: () => Promise<T>) {
     this.#forMs = forMs;
-    this.#make = make;
+    this.#afresh = new Afresh(make);
   }
 
   get(): Promise<T> {
@@ -17,13 +19,15 @@ export class Shared<T> {
     return isRecent && this.#made ? this.#made.value : this.renew();
   }
 
-  /** Works it out now, for the others as well. */
+  /** Works it out from now on, for the others as well. */
   renew(): Promise<T> {
-    const made = { atMs: performance.now(), value: this.#make() };
+    const value = this.#afresh.get();
+    if (this.#made?.value === value) return value;
+    const made = { atMs: performance.now(), value };
     this.#made = made;
-    made.value.catch(() => {
+    value.catch(() => {
       if (this.#made === made) this.#made = undefined;
     });
-    return made.value;
+    return value;
   }
 }

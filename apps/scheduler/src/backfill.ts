@@ -12,6 +12,7 @@ import {
 import type { BackfillOrder, RunRecord } from '@vm-sync/queue';
 import { type Job, UnrecoverableError } from 'bullmq';
 import { requestCheck } from './check.ts';
+import { idsIn, idsOf, jobsOf, retryAll } from './chunks-of.ts';
 import type { SchedulerContext } from './context.ts';
 import { emit } from './tell.ts';
 
@@ -77,25 +78,21 @@ export async function cancelRuns(context: Parts, runs: readonly RunRecord[]): Pr
   await endFailedChunks(context, runs);
 }
 
-const CHUNKS_MOST = 10_000;
-
 /** Chunks that wait for a time are called at once. */
 async function callChunks({ repairs }: Parts, runs: readonly RunRecord[]) {
-  const runIds = new Set(runs.map(({ id }) => id));
-  const delayed = await repairs.getDelayed(0, CHUNKS_MOST - 1);
-  for (const chunk of delayed) {
-    // It may have begun by itself between its listing and its call.
-    if (runIds.has(chunk?.data?.runId)) await chunk.promote().catch(() => undefined);
+  const delayed = await idsIn(repairs, 'delayed');
+  const ofRuns = runs.flatMap((run) => idsOf(run, delayed));
+  for await (const chunks of jobsOf(repairs, ofRuns)) {
+    // One may have begun by itself between its listing and its call.
+    await Promise.allSettled(chunks.map((chunk) => chunk.promote()));
   }
 }
 
 /** Failed chunks of runs that have ended end too. */
 async function endFailedChunks({ repairs }: Parts, runs: readonly RunRecord[]) {
-  const failed = await repairs.getFailed(0, CHUNKS_MOST - 1);
-  for (const chunk of failed) {
-    const isOurs = runs.some(({ id }) => id === chunk?.data?.runId);
-    if (isOurs) await chunk.retry('failed').catch(() => undefined);
-  }
+  const failed = await idsIn(repairs, 'failed');
+  const ofRuns = runs.flatMap((run) => idsOf(run, failed));
+  for await (const chunks of jobsOf(repairs, ofRuns)) await retryAll(chunks);
 }
 
 function describe(order: BackfillOrder): string {

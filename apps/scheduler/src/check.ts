@@ -26,6 +26,7 @@ import { type CheckResult, checkGaps, type Plan } from '@vm-sync/steps';
 import type { Job } from 'bullmq';
 import { AFTER_WIPE_MS, withLostRepairs } from './after-wipe.ts';
 import { type Certified, certify } from './certify.ts';
+import { retryAll } from './chunks-of.ts';
 import type { SchedulerContext } from './context.ts';
 import { confirmInMs, lookAtDirection } from './direction.ts';
 import { FailedChunks, shortChunks, worthRetrying } from './failed-chunks.ts';
@@ -289,12 +290,12 @@ async function retryFailed(
   seen: { readonly moot: readonly Job[]; readonly restarted: boolean },
 ): Promise<Job[]> {
   const again = worthRetrying(work.failed, { nowMs: Date.now(), ...seen });
-  for (const chunk of again) {
-    await chunk.retry('failed');
+  for (const chunk of await retryAll(again)) {
     const { runId } = ChunkOrder.safeParse(chunk.data).data ?? {};
     log.info({ runId, jobId: chunk.id }, `chunk ${chunk.id} is tried again`);
   }
-  return work.failed.filter((job) => !again.includes(job));
+  const gone = new Set(again);
+  return work.failed.filter((job) => !gone.has(job));
 }
 
 /**

@@ -16,6 +16,7 @@ import type { OpenWork } from './runs.ts';
 export class FailedChunks implements SetAside {
   readonly reasons: readonly string[];
   readonly #chunks: readonly FailedChunk[];
+  readonly #selected: ReadonlyMap<string, readonly Selected[]>;
   readonly #stillMissing = new Set<Job>();
 
   readonly repairing: readonly Window[];
@@ -30,6 +31,7 @@ export class FailedChunks implements SetAside {
     this.backfilling = new Set(backfilling.keys());
     this.#backfilled = [...backfilling.values()].flat();
     this.#chunks = failed.map(readChunk);
+    this.#selected = selectedByName(this.#chunks);
     const [first] = failed;
     const many = failed.length === 1 ? '1 chunk' : `${failed.length} chunks`;
     this.reasons = first ? [`${many} failed (retry in Bull Board): ${firstLine(first)}`] : [];
@@ -37,14 +39,10 @@ export class FailedChunks implements SetAside {
 
   /** A gap that only a part of a failed chunk lies in waits for that chunk too: two jobs never copy the same samples. */
   covers = (gap: Gap): boolean => {
-    const chunks = this.#chunks.filter(
-      ({ window, selectors }) =>
-        window !== undefined &&
-        overlap(window, gap) &&
-        selectors.some((selector) => meets(selector, gap.labels)),
-    );
-    for (const { job } of chunks) this.#stillMissing.add(job);
-    return chunks.length > 0 || this.#backfilled.some((window) => overlap(window, gap));
+    const name = gap.labels['__name__'] ?? ANY_NAME;
+    const jobs = [name, ANY_NAME].flatMap((one) => meeting(this.#selected.get(one) ?? [], gap));
+    for (const job of jobs) this.#stillMissing.add(job);
+    return jobs.length > 0 || this.#backfilled.some((window) => overlap(window, gap));
   };
 
   /** Chunks in which the last comparison found nothing missing any more. */
@@ -78,6 +76,61 @@ function readChunk(job: Job): FailedChunk {
   return { job, window, selectors: selectors.flatMap((text) => parseSelectors(text)) };
 }
 
+/** One selector of a chunk. */
+interface Selected {
+  readonly job: Job;
+  readonly window: Window;
+  readonly selector: Selector;
+  /** Up to where this one and those before it reach. */
+  reachMs: number;
+}
+
+/** No metric is called so. */
+const ANY_NAME = '';
+
+/**
+ * The selectors by the metric that they name, in the order of their time: a check asks for every gap that it finds, and there may
+ * be as many chunks as the board holds.
+ */
+function selectedByName(chunks: readonly FailedChunk[]): Map<string, Selected[]> {
+  const byName = new Map<string, Selected[]>();
+  for (const { job, window, selectors } of chunks) {
+    if (!window) continue;
+    for (const selector of selectors) {
+      const name = selector.find(({ label, operator }) => label === '__name__' && operator === '=');
+      const selected = byName.get(name?.value ?? ANY_NAME) ?? [];
+      selected.push({ job, window, selector, reachMs: window.toMs });
+      byName.set(name?.value ?? ANY_NAME, selected);
+    }
+  }
+  for (const selected of byName.values()) {
+    selected.sort((a, b) => a.window.fromMs - b.window.fromMs);
+    let reachMs = Number.NEGATIVE_INFINITY;
+    for (const one of selected) {
+      reachMs = Math.max(reachMs, one.reachMs);
+      one.reachMs = reachMs;
+    }
+  }
+  return byName;
+}
+
+/** The chunks whose selector meets a gap: from the last that begins before its end back to where none reaches it any more. */
+function meeting(selected: readonly Selected[], gap: Gap): Job[] {
+  let [at, end] = [0, selected.length];
+  while (at < end) {
+    const middle = (at + end) >> 1;
+    if ((selected[middle] as Selected).window.fromMs < gap.toMs) at = middle + 1;
+    else end = middle;
+  }
+  const jobs: Job[] = [];
+  for (at -= 1; at >= 0; at--) {
+    const one = selected[at] as Selected;
+    if (one.reachMs <= gap.fromMs) break;
+    if (overlap(one.window, gap) && meets(one.selector, gap.labels)) jobs.push(one.job);
+  }
+  return jobs;
+}
+
 const firstLine = (job: Job): string => (job.failedReason ?? '').split('\n', 1)[0] ?? '';
 
 /** Failed chunks are tried again by themselves after ten minutes, then after twice as long each time, up to a day. */
@@ -94,8 +147,9 @@ export function worthRetrying(
   failed: readonly Job[],
   seen: { readonly nowMs: number; readonly moot: readonly Job[]; readonly restarted: boolean },
 ): Job[] {
+  const moot = new Set(seen.moot);
   return failed.filter((job) => {
-    if (seen.restarted || seen.moot.includes(job) || hasTurned(job)) return true;
+    if (seen.restarted || moot.has(job) || hasTurned(job)) return true;
     const tries = Math.max(0, job.attemptsStarted - (job.opts.attempts ?? 1));
     const restMs = isShort(job)
       ? RETRY_AFTER_MOST_MS

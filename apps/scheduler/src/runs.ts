@@ -22,6 +22,7 @@ import {
 } from '@vm-sync/queue';
 import type { Plan } from '@vm-sync/steps';
 import type { FlowProducer, Job, Queue } from 'bullmq';
+import { idsIn, idsOf, jobsOf, retryAll } from './chunks-of.ts';
 
 /** What is left of earlier runs. */
 export interface OpenWork {
@@ -43,9 +44,6 @@ export const NO_WORK: OpenWork = {
   repairing: [],
   inHand: [],
 };
-
-/** How many failed chunks are looked at, at the most. */
-const FAILED_MOST = 1_000;
 
 /** Runs: one plan's chunks and its settling, as a BullMQ flow and a record. */
 export class Runs {
@@ -81,7 +79,7 @@ export class Runs {
   }
 
   async #openWork(recovery: boolean, holds: (run: RunRecord) => boolean): Promise<OpenWork> {
-    const failedJobs = await this.#repairs.getFailed(0, FAILED_MOST - 1);
+    const failedIds = await idsIn(this.#repairs, 'failed');
     const failed: Job[] = [];
     const repairing: Window[] = [];
     const inHand: Window[] = [];
@@ -99,7 +97,7 @@ export class Runs {
       }
       const isOurs = run.recovery === recovery;
       if (isOurs) repairing.push(...run.windows);
-      const ofRun = failedJobs.filter((job) => job.data?.runId === run.id);
+      const ofRun = idsOf(run, failedIds);
       const { unprocessed = 0 } = await settle.getDependenciesCount({ unprocessed: true });
       const rests = unprocessed <= ofRun.length && (await settle.isWaitingChildren());
       if (isCancelled) {
@@ -108,10 +106,10 @@ export class Runs {
         if (isOurs && run.backfillId !== null) isBackfilling(run.backfillId, run);
         else if (isOurs && !rests) inProgress = true;
         // One that failed while its run was being cancelled would keep it from settling for ever.
-        for (const job of ofRun) await job.retry('failed').catch(() => undefined);
+        for await (const jobs of jobsOf(this.#repairs, ofRun)) await retryAll(jobs);
         continue;
       }
-      if (isOurs) failed.push(...ofRun);
+      if (isOurs) for await (const jobs of jobsOf(this.#repairs, ofRun)) failed.push(...jobs);
       if (rests) continue;
       inHand.push(...run.windows);
       if (!isOurs) continue;

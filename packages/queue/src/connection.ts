@@ -5,7 +5,15 @@ export type Patience = 'endless' | 'brief';
 
 const PATIENCE = {
   endless: { maxRetriesPerRequest: null },
-  brief: { maxRetriesPerRequest: 1, commandTimeout: 5_000, connectTimeout: 3_000 },
+  brief: {
+    maxRetriesPerRequest: 1,
+    commandTimeout: 5_000,
+    connectTimeout: 3_000,
+    // A Redis that is silent costs the connection too, or the client would collect what it is asked without end.
+    socketTimeout: 5_500,
+    // Whoever asked has been told that it failed: it must not be done behind his back, nor twice.
+    autoResendUnfulfilledCommands: false,
+  },
 } as const;
 
 /**

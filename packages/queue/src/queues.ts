@@ -47,9 +47,16 @@ export const SETTLE_OPTIONS: JobsOptions = {
   backoff: { type: 'fixed', delay: 5_000 },
 };
 
+/**
+ * Failed chunks that stand on the board: of forty runs all. One that is forgotten is planned anew by the next check, and would
+ * fail again without a rest. Each takes about ten kilobytes with its log.
+ */
+export const FAILED_CHUNKS_KEPT = 20_000;
+
 /** Eight tries over about ten minutes outlast a restart or a short network failure. */
 export const CHUNK_OPTIONS: JobsOptions = {
   ...KEPT,
+  removeOnFail: { age: 14 * DAY_S, count: FAILED_CHUNKS_KEPT },
   attempts: 8,
   backoff: { type: 'exponential', delay: 5_000, jitter: 0.5 },
   // A chunk may wait for a busy database any number of times, and tells of each.

@@ -1,4 +1,4 @@
-import { freePort, startRedis } from '@vm-sync/testkit';
+import { freePort, startRedis, until } from '@vm-sync/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connect, parseRedisUrl } from '../src/index.ts';
 
@@ -118,4 +118,21 @@ test('a connection works against a real server', async () => {
     expect(await redis.set('x', patience)).toBe('OK');
     expect(await redis.get('x')).toBe(patience);
   }
+});
+
+test('a Redis that is silent: what people ask fails, is not kept, and is not done twice when it speaks again', async () => {
+  const server = await startRedis();
+  onTestFinished(() => server.stop());
+  const redis = connect(server.url, 'brief');
+  redis.on('error', () => {});
+  onTestFinished(() => redis.disconnect());
+  await redis.ping();
+  server.pause();
+  const asked = await Promise.allSettled(Array.from({ length: 100 }, () => redis.incr('x')));
+  expect(new Set(asked.map(({ status }) => status))).toEqual(new Set(['rejected']));
+  await until('the connection to be given up', () => redis.status !== 'ready');
+  server.resume();
+  await until('Redis to answer', () => redis.ping());
+  // What had reached it before is done; nothing is sent again.
+  expect(Number(await redis.get('x'))).toBeLessThanOrEqual(100);
 });

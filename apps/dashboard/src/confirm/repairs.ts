@@ -1,6 +1,6 @@
 import { directionOf, formatDirection, formatShare, progressOf } from '@vm-sync/core';
 import { ChunkOrder, planOf, RetryRequest, whyNotCancellable } from '@vm-sync/queue';
-import { failedChunks, NO_SUCH_CHUNKS } from '../failed-chunks.ts';
+import { countFailed, NO_SUCH_CHUNKS } from '../failed-chunks.ts';
 import { chunkTitle } from '../job-title.ts';
 import { html } from '../page/html.ts';
 import { actionHref, jobHref, runHref } from '../page/links.ts';
@@ -67,25 +67,25 @@ export const confirmRetry: Confirm = async (context, query) => {
     throw new NothingToConfirmError(400, 'expected run, direction and error, each of them or none');
   }
   const { run, direction, error } = wish.data;
-  const chunks = await failedChunks(context, wish.data);
-  if (chunks.length === 0) throw new NothingToConfirmError(409, NO_SUCH_CHUNKS);
+  const { total, first } = await countFailed(context, wish.data, SHOWN);
+  if (total === 0) throw new NothingToConfirmError(409, NO_SUCH_CHUNKS);
   const named = [
     run !== undefined && `of run ${run}`,
     direction !== undefined && formatDirection(directionOf(direction)),
     error !== undefined && `whose error contains ${JSON.stringify(error)}`,
   ].filter((text) => text !== false);
   const nowMs = Date.now();
-  const rows = chunks.map((job) => {
+  const rows = first.map((job) => {
     const order = ChunkOrder.safeParse(job.data).data;
     const title = order ? chunkTitle(order, nowMs) : `job ${job.id}`;
     return html`<li><a href="${jobHref('repairs', job.id ?? '')}">${title}</a><span class="detail">${firstLine(job.failedReason)}</span></li>`;
   });
   return {
-    title: `Retry ${countText(chunks.length)} failed chunk${chunks.length === 1 ? '' : 's'}?`,
+    title: `Retry ${countText(total)} failed chunk${total === 1 ? '' : 's'}?`,
     says: [
       named.length > 0 ? `Those ${named.join(', ')}.` : 'All that have failed.',
       'Each reads its orders anew before it writes, and sends only what is missing now. What failed for a cause that still holds fails again.',
-      html`<ul class="rows">${bounded(rows, SHOWN)}</ul>`,
+      html`<ul class="rows">${bounded(rows, SHOWN, total)}</ul>`,
     ],
     post: '/api/chunks/retry',
     fields: Object.entries({ run, direction, error }).flatMap(([name, value]) =>

@@ -13,10 +13,14 @@ export const retryChunks =
         'expected nothing, or run, direction (primary-to-dr, dr-to-primary) and error (a part of its text), as JSON or a form';
       return { status: 400, body: { error } };
     }
-    const chunks = await failedChunks(context, wish.data);
-    if (chunks.length === 0) return { status: 409, body: { error: NO_SUCH_CHUNKS } };
-    // One may have been retried by somebody else since it was listed.
-    const tried = await Promise.allSettled(chunks.map((chunk) => chunk.retry('failed')));
-    const retried = tried.filter(({ status }) => status === 'fulfilled').length;
+    let retried = 0;
+    let meant = 0;
+    for await (const chunks of failedChunks(context, wish.data)) {
+      // One may have been retried by somebody else since it was listed.
+      const tried = await Promise.allSettled(chunks.map((chunk) => chunk.retry('failed')));
+      meant += chunks.length;
+      retried += tried.filter(({ status }) => status === 'fulfilled').length;
+    }
+    if (meant === 0) return { status: 409, body: { error: NO_SUCH_CHUNKS } };
     return { status: 200, body: { retried } };
   };

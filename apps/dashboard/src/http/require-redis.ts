@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import { Afresh } from '../afresh.ts';
 import type { Context } from '../context.ts';
 import { refuse } from './refuse.ts';
 
@@ -16,10 +17,21 @@ export const requireRedis =
 export async function redisAnswers(redis: Context['redis']): Promise<boolean> {
   // While the client waits for its next attempt a command would wait with it, for seconds.
   if (redis.status === 'reconnecting' || redis.status === 'end') return false;
-  return redis.ping().then(
-    () => true,
-    () => false,
-  );
+  return pingOf(redis)
+    .get()
+    .then(
+      () => true,
+      () => false,
+    );
+}
+
+const PINGS = new WeakMap<Context['redis'], Afresh<unknown>>();
+
+/** One at a time for all requests: a Redis that is silent is not sent thousands of questions that it answers later. */
+function pingOf(redis: Context['redis']): Afresh<unknown> {
+  const known = PINGS.get(redis) ?? new Afresh(() => redis.ping());
+  PINGS.set(redis, known);
+  return known;
 }
 
 /** True for the errors of a connection that broke between the first answer and the last. */

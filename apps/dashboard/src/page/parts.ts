@@ -16,8 +16,8 @@ export const badge = (style: 'good' | 'bad' | 'busy' | 'idle', word: string): Ht
 export const tableBox = (name: string, rows: Html): Html =>
   html`<div class="wide" role="region" aria-label="${name}" tabindex="0"><table>${rows}</table></div>`;
 /** The first of a list's items, and how many more there are. */
-export const bounded = (items: readonly Html[], most: number): Part => {
-  const more = items.length - most;
+export const bounded = (items: readonly Html[], most: number, total = items.length): Part => {
+  const more = total - Math.min(most, items.length);
   return [
     items.slice(0, most),
     more > 0 && html`<li class="muted">and ${countText(more)} more</li>`,
