@@ -103,7 +103,7 @@ export interface DutyView {
   } | null;
 }
 
-/** Why a wish for repairs is to be made at the other site, undefined when it may be made here. */
+/** Why a wish for repairs is to be made at the other site, undefined where this one repairs. */
 export function whyElsewhere({ role, stance, other }: DutyView): string | undefined {
   if (stance !== 'watch' || !other?.fresh || !other.onDuty) return undefined;
   const there = otherSite(role);

@@ -26,12 +26,14 @@ interface Desk {
 /** A backfill that was asked for: its id, and its range without what is beyond repair. */
 export interface AskedBackfill extends BackfillRange {
   readonly id: string;
+  /** What is still to be done where the other site's vm-sync repairs: this one then only proves the range. */
+  readonly hint?: string;
 }
 
 /**
  * Asks the scheduler for a backfill. Throws a `BackfillRefusedError`, and asks for nothing, when by what is known now it
- * could not begin: no direction, the whole range beyond repair, the same range at work already, or repairs made by the other
- * site's vm-sync.
+ * could not begin: no direction, the whole range beyond repair, or the same range at work already. Where the other site's
+ * vm-sync repairs, a backfill proves the range for this one, which otherwise could not say READY of it.
  */
 export async function askForBackfill(
   { store, checks, dutyStore }: Desk,
@@ -42,7 +44,6 @@ export async function askForBackfill(
   const [state, status] = await Promise.all([store.loadState(), store.loadStatus()]);
   const duty = await dutyStore.loadView();
   const elsewhere = duty && whyElsewhere(duty);
-  if (elsewhere !== undefined) throw new BackfillRefusedError(undefined, elsewhere);
   const known = state ?? { activeSite: 'unknown' as const, backfills: [] };
   const soundRange = async (): Promise<BackfillRange> => {
     if (known.activeSite === 'unknown') return range;
@@ -55,7 +56,7 @@ export async function askForBackfill(
   const { window, match } = sound;
   const order: BackfillOrder = { action: 'start', id, window, match: [...match], who };
   await checks.add('backfill', order, { ...BACKFILL_OPTIONS, jobId: `backfill-${id}` });
-  return { id, ...sound };
+  return { id, ...sound, ...(elsewhere !== undefined && { hint: elsewhere }) };
 }
 
 /**

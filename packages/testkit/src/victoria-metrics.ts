@@ -35,12 +35,8 @@ export type VmServer = Server &
     readonly port: number;
     readonly version: VmVersion;
     readonly dataDir: string;
-<<<<<<< HEAD
     /** More flags from the next start on, instead of those that were set before. */
     setFlags(flags: readonly string[]): void;
-    /** Throws when it was started without one. */
-    readonly disk: Disk;
-=======
     /** Where it was started with one. */
     readonly disk: Disk | undefined;
     /** Writes series, or JSON lines as they are. */
@@ -88,10 +84,10 @@ export async function startVictoriaMetrics(options: VmOptions = {}): Promise<VmS
     port,
     version,
     dataDir: disk?.outside ?? dataDir,
+    disk,
     setFlags: (flags) => {
       more = flags;
     },
-    disk,
     import: (rows) => importLines(url, asLines(rows), access),
     flush: async () => void (await fetchOk(`${url}/internal/force_flush`, access)),
     export: (raw) => exportRaw(url, { ...access, ...raw }),

@@ -52,7 +52,8 @@ export const backfill = (config: Config, options: Options): Promise<ExitCode> =>
       const asked = await desk.noted('backfill', rangeText(range), (who) =>
         askForBackfill(desk, range, grid, who),
       );
-      const head = `backfill ${asked.id} asked for: ${rangeText(asked)}`;
+      const asks = `backfill ${asked.id} asked for: ${rangeText(asked)}`;
+      const head = asked.hint === undefined ? asks : `${asks}\nit proves, and ${asked.hint} too`;
       if (options.watch) {
         if (!options.json) print(head);
         return follow(desk, asked.id, options);

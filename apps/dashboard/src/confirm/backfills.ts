@@ -30,7 +30,8 @@ export const confirmBackfill: Confirm = async ({ config, dutyStore, forecasts, s
   });
   const state = await store.loadState();
   const duty = await dutyStore.loadView();
-  const refusal = (duty && whyElsewhere(duty)) ?? (state && whyNoBackfill(state, range));
+  const elsewhere = duty && whyElsewhere(duty);
+  const refusal = state && whyNoBackfill(state, range);
   if (refusal !== undefined) throw new NothingToConfirmError(409, refusal);
   const forecast = await forecasts.backfill(range);
   const { direction, lacking, samples, series, chunks, atLeast, byCountsOnly } = forecast;
@@ -52,6 +53,7 @@ export const confirmBackfill: Confirm = async ({ config, dutyStore, forecasts, s
           lacking.map((window) => html`<li>${spanText(window, nowMs)}</li>`),
           SHOWN,
         )}</ul>`,
+      elsewhere !== undefined && `Here it only proves the range: ${elsewhere} too.`,
       'It copies only what is missing then, behind the regular repairs, and can be paused and cancelled.',
     ],
     post: '/api/backfills',

@@ -57,8 +57,11 @@ const onLine =
     const fault = make(random);
     const line = lineOf(pair, part);
     line.setFault(fault);
-    return { detail: JSON.stringify(fault), heal: () => line.setFault(null) };
+    return { detail: textOf(fault), heal: () => line.setFault(null) };
   };
+
+const textOf = (fault: Fault): string =>
+  JSON.stringify(fault, (_, value) => (value instanceof RegExp ? value.source : value));
 
 const READS = /\/(export|export\/native|query|query_range|series|label\/.+\/values|metrics)$/;
 const IMPORTS = /\/import(\/native)?$/;

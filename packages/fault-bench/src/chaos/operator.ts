@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Pair } from './pair.ts';
+import type { Pair, VmSync } from './pair.ts';
 
 export interface Operator extends AsyncDisposable {
   /** Backfills that were begun because vm-sync asked for them. */
@@ -13,13 +13,17 @@ const ADVICE = /vm-sync backfill (--from \S+ --to \S+|resume \S+)/;
 export function obeyAdvice(pair: Pair, note: (text: string) => void): Operator {
   const stop = new AbortController();
   let begun = 0;
-  const look = async (): Promise<void> => {
-    const state = await pair.a.state().catch(() => undefined);
+  const tryAt = async (of: VmSync): Promise<boolean> => {
+    const state = await of.state().catch(() => undefined);
     const advice = state?.not_ready_because.map((reason) => ADVICE.exec(reason)?.[1]).find(Boolean);
-    if (!advice) return;
-    const { code, stdout, stderr } = await pair.a.run('backfill', advice.split(' '));
-    note(`operator: backfill ${advice} → ${code}: ${(stdout + stderr).trim().slice(0, 200)}`);
-    if (code === 0) begun += 1;
+    if (!advice) return false;
+    const { code } = await of.run('backfill', advice.split(' '));
+    if (code === 0) note(`operator: vm-sync backfill ${advice}`);
+    return code === 0;
+  };
+  const look = async (): Promise<void> => {
+    // Both: the one that watches has to prove it for itself.
+    for (const of of [pair.a, pair.b]) if (await tryAt(of)) begun += 1;
   };
   const working = (async () => {
     while (!stop.signal.aborted) {

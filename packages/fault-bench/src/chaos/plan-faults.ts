@@ -23,30 +23,26 @@ const FIRST_STORM_MS = 12_000;
 export function planFaults({ seed, lengthMs }: { seed: number; lengthMs: number }): PlannedFault[] {
   const random = seededRandom(seed);
   const planned: PlannedFault[] = [];
+  const freeMs = new Map<Part, number>();
   let stormMs = FIRST_STORM_MS;
   while (stormMs < lengthMs) {
     const endMs = Math.min(lengthMs, stormMs + random.whole(...STORM_MS));
     for (let atMs = stormMs; atMs < endMs; atMs += random.whole(...PAUSE_MS)) {
-      const fault = nextFault(planned, atMs, lengthMs, random);
-      if (fault) planned.push(fault);
+      const fault = nextFault(atMs, random);
+      if (fault.endMs > lengthMs || atMs < (freeMs.get(fault.part) ?? 0)) continue;
+      planned.push(fault);
+      freeMs.set(fault.part, fault.endMs);
     }
     stormMs = endMs + random.whole(...QUIET_MS);
   }
   return planned;
 }
 
-function nextFault(
-  planned: readonly PlannedFault[],
-  atMs: number,
-  lengthMs: number,
-  random: Random,
-): PlannedFault | undefined {
-  const busy = new Set(planned.filter(({ endMs }) => endMs > atMs).map(({ part }) => part));
+function nextFault(atMs: number, random: Random): PlannedFault {
   const kind = weighted(random);
   const part = random.pick(FAULTS[kind].parts);
   const endMs = atMs + random.whole(...FAULTS[kind].lastsMs);
-  const seed = random.whole(0, 2 ** 31);
-  return busy.has(part) || endMs > lengthMs ? undefined : { kind, part, atMs, endMs, seed };
+  return { kind, part, atMs, endMs, seed: random.whole(0, 2 ** 31) };
 }
 
 function weighted(random: Random): FaultKind {
