@@ -9,3 +9,21 @@ export default defineConfig({
   // Two at a time: by default a machine of two processors would run one.
   test: { restoreMocks: true, maxWorkers: 2 },
 });
+
+/** For whole stacks of real processes, which mostly wait: many at a time, when the other projects are done. */
+export const endToEnd = defineConfig({
+  test: {
+    // Limits are for what hangs, not for what is slow.
+    testTimeout: 300_000,
+    hookTimeout: 60_000,
+    // A machine that is busy with other things may need a second try to be in time. What was found wrong is wrong: only
+    // waits that ran out are tried again, never an assertion.
+    retry: { count: 1, condition: /^waited [\d.]+ s for|^Test timed out|Address already in use/ },
+    // Files more than tests of one: the last ones, alone, would leave the processors idle.
+    maxConcurrency: 3,
+    maxWorkers: 6,
+    // What they share are folders and ports, which are each test's own; loading it all for every file takes a second each.
+    isolate: false,
+    sequence: { groupOrder: 1 },
+  },
+});

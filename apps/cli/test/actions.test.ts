@@ -16,7 +16,7 @@ type Run = {
 type Line = { who: string; by: string; action: string; what: string; result: string };
 
 test.concurrent('a run is cancelled, its successor fails and is retried, a stuck gap is acknowledged; READY stays withheld', async () => {
-  await using stack = await startStack({ dr: { proxy: true } });
+  await using stack = await startStack({ role: 'dr', dr: { proxy: true } });
   const { all, left } = recentLoss({ count: 10 });
   await stack.fill({ primary: all, dr: left });
   stack.dr.proxy.setFault({ kind: 'answer', path: /\/import/, status: 400, body: 'not today\n' });

@@ -21,7 +21,7 @@ async function askWhen(state: string, stack: Stack) {
 
 test('READY is certified with both sides’ counts; a new gap withdraws it', async () => {
   const { all, left, lost } = recentLoss({ count: 12 });
-  await using stack = await startStack();
+  await using stack = await startStack({ role: 'dr' });
   await stack.fill({ primary: all, dr: left });
   expect(await stack.run('certificate')).toMatchObject({
     code: 2,

@@ -42,7 +42,7 @@ test.concurrent('check and plan find gaps without Redis, and write nothing', asy
 
 test.concurrent('status and ready: unknown, paused with gaps, ready, and too old to say', async () => {
   const { all, left } = recentLoss();
-  await using stack = await startStack();
+  await using stack = await startStack({ role: 'dr' });
   await stack.fill({ primary: all, dr: left });
   stack.watchReady();
   expect(await codes(stack)).toEqual({ status: 2, ready: 2 });
@@ -71,7 +71,9 @@ test.concurrent('status and ready: unknown, paused with gaps, ready, and too old
   expect(await stack.compareRaw()).toEqual(noDifference);
 
   await up.kill();
-  await until('a status too old to say READY', async () => (await stack.run('ready')).code === 2);
+  await until('a status too old to say READY', async () => (await stack.run('ready')).code === 2, {
+    everyMs: 1_000,
+  });
   const old = await stack.run('status');
   expect(old.code).toBe(2);
   expect(old.stdout).toMatch(/^UNKNOWN\n {2}last check is \d+ seconds old/);

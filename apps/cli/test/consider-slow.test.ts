@@ -85,7 +85,7 @@ test.concurrent('a destination with answers of one second gets one copy at a tim
 });
 
 test.concurrent('a read-only destination stops repairs, told once; they go on by themselves, and no try is used up', async () => {
-  await using stack = await startStack({ dr: { proxy: true }, webhook: true });
+  await using stack = await startStack({ role: 'dr', dr: { proxy: true }, webhook: true });
   const { all, left } = recentLoss();
   await stack.fill({ primary: all, dr: left });
   const page = await (await fetch(`${stack.dr.vm.url}/metrics`)).text();
@@ -132,11 +132,11 @@ test.concurrent('bytes per second hold for all workers together', async () => {
   // Long lines, so that there is something to send.
   const labels = { description: 'x'.repeat(8_000) };
   const { all, left } = recentLoss({ count: 600, labels });
-  await using stack = await startStack({ dr: { proxy: true } });
+  await using stack = await startStack({ role: 'dr', dr: { proxy: true } });
   const { proxy } = stack.dr;
   const env = {
     MAX_BYTES_PER_SECOND: `${bytesPerS}`,
-    CHECK_INTERVAL: '2',
+    CHECK_INTERVAL: '5',
   };
   await stack.fill({ primary: all, dr: left });
   stack.spawn('scheduler', env);

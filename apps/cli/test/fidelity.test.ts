@@ -30,9 +30,10 @@ test.concurrent.each(pairs)(
   'odd names, labels and values, %s → %s, deduplication %s',
   async (source, destination, dedup) => {
     await using stack = await startStack({
+      role: 'dr',
       primary: site(source, dedup),
       dr: site(destination, dedup),
-      env: { QUERY_STEP: '300', GAP_THRESHOLD: '1' },
+      env: { QUERY_STEP: '300', GAP_THRESHOLD: '1', FAILBACK_CLEAN_CHECKS: '1' },
     });
     const nowMs = lastMinuteMs();
     const all = oddSeries(nowMs - 55 * minute, nowMs);
@@ -59,8 +60,8 @@ test.concurrent.each(pairs)(
 /** Eight hours in the middle of twelve: wider than one slice of a comparison. */
 async function wideGap(primary: ReturnType<typeof site>, dr: ReturnType<typeof site>, hours = 8) {
   const queryWindow = `${hours + 4}h`;
-  const env = { QUERY_STEP: '300', QUERY_WINDOW: queryWindow };
-  const stack = await startStack({ primary, dr, env });
+  const env = { QUERY_STEP: '300', QUERY_WINDOW: queryWindow, FAILBACK_CLEAN_CHECKS: '1' };
+  const stack = await startStack({ role: 'dr', primary, dr, env });
   const nowMs = lastMinuteMs();
   // Three samples in each deduplication interval, of which one counts.
   const shape = { count: 20, names: ['one', 'two'], stepMs: 20_000, jitterMs: 900 };
@@ -117,7 +118,7 @@ test.concurrent.each([
 test.concurrent('range queries that were cached during the outage show the repaired samples', async () => {
   // The server does not clear its cache by itself: only what vm-sync does counts.
   const flags = ['-search.disableAutoCacheReset'];
-  await using stack = await startStack({ dr: { version: 'newest', flags } });
+  await using stack = await startStack({ role: 'dr', dr: { version: 'newest', flags } });
   const nowMs = lastMinuteMs();
   const all = usualSeries(nowMs, 55 * minute);
   const gap = { fromMs: nowMs - 40 * minute, toMs: nowMs - 30 * minute };

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
 
 async function stackWithGap(env: Record<string, string> = {}) {
-  const stack = await startStack({ primary: { proxy: true }, env });
+  const stack = await startStack({ role: 'dr', primary: { proxy: true }, env });
   const nowMs = lastMinuteMs();
   const all = usualSeries(nowMs, 2 * hour);
   await stack.fill({

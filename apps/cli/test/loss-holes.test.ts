@@ -21,14 +21,14 @@ async function isRepaired(stack: Stack, all: readonly Series[], left: Series[]):
 }
 
 test.concurrent('one hole of five minutes in all series', async () => {
-  await using stack = await startStack();
+  await using stack = await startStack({ role: 'dr' });
   const nowMs = lastMinuteMs();
   const all = usualSeries(nowMs, 2 * hour);
   await isRepaired(stack, all, without(all, nowMs - 25 * minute, nowMs - 20 * minute));
 });
 
 test.concurrent('an outage of half an hour', async () => {
-  await using stack = await startStack({ env: { QUERY_STEP: '300' } });
+  await using stack = await startStack({ role: 'dr', env: { QUERY_STEP: '300' } });
   const nowMs = lastMinuteMs();
   const all = usualSeries(nowMs, 2 * hour);
   const left = without(all, nowMs - 45 * minute, nowMs - 15 * minute);
@@ -42,19 +42,19 @@ test.concurrent('an outage of half an hour', async () => {
 });
 
 test.concurrent('60 % of the samples lost throughout', async () => {
-  await using stack = await startStack();
+  await using stack = await startStack({ role: 'dr' });
   const all = usualSeries(lastMinuteMs() - 5 * minute, 50 * minute);
   await isRepaired(stack, all, someOf(all, 0.4));
 });
 
 test.concurrent('9 of 100 series absent on the destination', async () => {
-  await using stack = await startStack();
+  await using stack = await startStack({ role: 'dr' });
   const all = usualSeries(lastMinuteMs() - 5 * minute, 50 * minute);
   await isRepaired(stack, all, all.slice(9));
 });
 
 test.concurrent('both sides lost different samples of the same buckets: equal counts', async () => {
-  await using stack = await startStack({ env: { QUERY_STEP: '300' } });
+  await using stack = await startStack({ role: 'dr', env: { QUERY_STEP: '300' } });
   const nowMs = Math.floor(lastMinuteMs() / (5 * minute)) * 5 * minute - 5 * minute;
   const all = usualSeries(nowMs, 45 * minute);
   const lastOf = (at: number) => Math.ceil(at / minute) % 5;
@@ -75,7 +75,7 @@ test.concurrent('both sides lost different samples of the same buckets: equal co
 });
 
 test.concurrent('a gap that is older than QUERY_WINDOW at first sight', async () => {
-  await using stack = await startStack();
+  await using stack = await startStack({ role: 'dr' });
   const nowMs = lastMinuteMs();
   const all = usualSeries(nowMs, 6 * hour);
   const [fromMs, toMs] = [nowMs - 4 * hour, nowMs - 4 * hour + 7 * minute];

@@ -20,7 +20,7 @@ function lostIn(all: readonly Series[], { fromMs, toMs }: ReturnType<typeof outa
 }
 
 test.concurrent('72 hours, known from a mark set before: repaired without a word', async () => {
-  await using stack = await startStack({ env: { QUERY_STEP: '300' } });
+  await using stack = await startStack({ role: 'dr', env: { QUERY_STEP: '300' } });
   const nowMs = lastMinuteMs();
   const all = usualSeries(nowMs, 75 * hour);
   const { fromMs, toMs } = outage(nowMs);
@@ -47,7 +47,7 @@ test.concurrent('72 hours, known from a mark set before: repaired without a word
 });
 
 test.concurrent('72 hours at first sight: not ready with the reason, repaired by a backfill', async () => {
-  await using stack = await startStack({ env: { QUERY_STEP: '300' } });
+  await using stack = await startStack({ role: 'dr', env: { QUERY_STEP: '300' } });
   const nowMs = lastMinuteMs();
   const all = usualSeries(nowMs, 75 * hour);
   const { left, lost } = lostIn(all, outage(nowMs));

@@ -20,7 +20,7 @@ async function lose(stack: Stack, what: 'all' | 'last', where = holes): Promise<
 }
 
 test.concurrent('an import that answers 204 and drops rows: tried again until they are there', async () => {
-  await using stack = await startStack({ dr: { proxy: true }, env });
+  await using stack = await startStack({ role: 'dr', dr: { proxy: true }, env });
   await lose(stack, 'all', [4]);
   let mended = false;
   stack.watchReady(() => !mended && 'the import drops rows');
@@ -73,7 +73,7 @@ test.concurrent.each([
   ['empty buckets', 'all'],
   ['buckets that are partly there', 'last'],
 ] as const)('exports cut in the middle, %s: tried again, nothing doubled', async (_, what) => {
-  await using stack = await startStack({ primary: { proxy: true }, env });
+  await using stack = await startStack({ role: 'dr', primary: { proxy: true }, env });
   await lose(stack, what);
   let mended = false;
   stack.watchReady(() => !mended && 'exports are cut');
@@ -88,7 +88,7 @@ test.concurrent.each([
 });
 
 test.concurrent('lists of what the destination has, cut as if complete: nothing is sent twice', async () => {
-  await using stack = await startStack({ dr: { proxy: true }, env });
+  await using stack = await startStack({ role: 'dr', dr: { proxy: true }, env });
   await lose(stack, 'last');
   stack.watchReady();
   stack.dr.proxy.setFault(cuts[0] ?? null);
@@ -101,6 +101,7 @@ test.concurrent('lists of what the destination has, cut as if complete: nothing 
 test.concurrent('native exports cut in the middle: tried again, nothing doubled', async () => {
   const site = { version: 'newest', dedup: '1ms' } as const;
   await using stack = await startStack({
+    role: 'dr',
     primary: { ...site, proxy: true },
     dr: site,
     env: { ...env, QUERY_WINDOW: '30h' },

@@ -69,7 +69,7 @@ test.concurrent('a partition in which each vm-sync sees only its own VM: both un
     await until(
       'silence',
       async () => /cannot repair|is silent/.test((await other.run('status')).stdout),
-      { deadlineMs: 60_000 },
+      { deadlineMs: 60_000, everyMs: 1_000 },
     );
     const { stdout } = await other.run('status');
     expect(stdout).not.toMatch(/^this vm-sync +primary's, repairs/m);

@@ -47,6 +47,7 @@ async function inMidBackfill(act: (stage: Stage) => Promise<void>): Promise<void
   const nowMs = lastMinuteMs();
   const { all, left } = manyOldHoles(nowMs);
   await using stack = await startStack({
+    role: 'dr',
     dr: { proxy: true },
     appendonly: true,
     env: { QUERY_WINDOW: '1800', MAX_COPIES: '1', WORKER_CONCURRENCY: '1' },
@@ -76,10 +77,8 @@ async function inMidBackfill(act: (stage: Stage) => Promise<void>): Promise<void
     await Promise.all([scheduler.kill(), worker.kill()]);
   };
   await act({ stack, proxy, end });
-  await until('its end', async () => (await backfills(stack))[0].backfill.state === 'done', {
-    deadlineMs: 150_000,
-    everyMs: 500,
-  });
+  await stack.untilState('its end', ({ detail }) => detail.backfills[0]?.state === 'done');
+  expect((await backfills(stack))[0].backfill.state).toBe('done');
   expect(await stack.compareRaw()).toEqual(noDifference);
 }
 
@@ -120,7 +119,7 @@ test.concurrent('Redis wiped in the middle of a backfill: planned again from wha
 });
 
 test.concurrent('a backfill that a database refuses to look at is cancelled with the reason, and checks go on', async () => {
-  await using stack = await startStack({ env: { QUERY_WINDOW: '1800' } });
+  await using stack = await startStack({ role: 'dr', env: { QUERY_WINDOW: '1800' } });
   const nowMs = lastMinuteMs();
   const { all } = manyOldHoles(nowMs);
   await stack.fill({ primary: all, dr: all });

@@ -7,7 +7,7 @@ test.concurrent.each(['oldest', 'newest'] as const)(
   'what a killed destination (%s) forgot is found and repaired again',
   async (version) => {
     const { all, left } = recentLoss();
-    await using stack = await startStack({ dr: { version } });
+    await using stack = await startStack({ role: 'dr', dr: { version } });
     await stack.fill({ primary: all, dr: left });
     await stack.dr.vm.restart(); // writes all of it to disk: only the repair is to be forgotten
     stack.watchReady();

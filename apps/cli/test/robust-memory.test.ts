@@ -82,7 +82,9 @@ test.concurrent('Redis killed for some seconds in the middle of a run', async ()
 
 test.concurrent('what is remembered outlives the loss of either place, and says so when both are lost', async () => {
   const { all } = recentLoss({ minutes: 90 });
-  await using stack = await startStack({ env: { QUERY_WINDOW: '1800' } });
+  await using stack = await startStack({
+    env: { QUERY_WINDOW: '1800', FAILBACK_CLEAN_CHECKS: '1' },
+  });
   await stack.fill({ primary: all, dr: all });
   const sinceMs = await beginning(stack, /proof begins at/);
   await rm(stack.stateFile);

@@ -13,7 +13,7 @@ test.concurrent.each([
   'a chunk that failed for good (%i) is retried in Bull Board',
   async (status, reason) => {
     const { all, left } = recentLoss();
-    await using stack = await startStack({ dr: { proxy: true }, env: login });
+    await using stack = await startStack({ role: 'dr', dr: { proxy: true }, env: login });
     await stack.fill({ primary: all, dr: left });
     stack.watchReady();
     stack.dr.proxy.setFault({ kind: 'answer', path: /\/import/, status, body: 'not today\n' });

@@ -20,7 +20,12 @@ async function inMidChunk(
   work: (stage: { stack: Stack; proxy: FaultProxy; worker: VmSyncProcess }) => Promise<void>,
 ): Promise<void> {
   const { all, left } = recentLoss({ count: 600, minutes: 30, labels });
-  await using stack = await startStack({ dr: { proxy: true } });
+  await using stack = await startStack({
+    role: 'dr',
+    dr: { proxy: true },
+    // Every check reads these long labels of both sites.
+    env: { CHECK_INTERVAL: '5', FAILBACK_CLEAN_CHECKS: '1' },
+  });
   const { proxy } = stack.dr;
   proxy.setFault(slowImports(300_000));
   await stack.fill({ primary: all, dr: left });

@@ -37,7 +37,7 @@ async function startSplit(
 ): Promise<{ stack: Stack; onlyDr: number }> {
   // Where a database keeps one sample a minute, another instant of the same minute is the same sample.
   const { primary, dr, onlyDr } = splitBrain({ otherInstants: sites.dr?.dedup === undefined });
-  const stack = await startStack({ ...sites, env: { GAP_THRESHOLD: '1', ...env } });
+  const stack = await startStack({ role: 'dr', ...sites, env: { GAP_THRESHOLD: '1', ...env } });
   await stack.fill({ primary, dr });
   return { stack, onlyDr };
 }
@@ -154,6 +154,7 @@ test.concurrent.each(['oldest', 'newest'] as const)(
   'different values of the same samples (%s) are counted and shown and start no repair; what a database rounds is no difference',
   async (version) => {
     await using stack = await startStack({
+      role: 'dr',
       primary: { version },
       dr: { version },
       env: { SYNC_DIRECTION: 'both' },

@@ -36,6 +36,7 @@ test.concurrent.each<VmVersion>(['oldest', 'newest'])(
   'the source killed in mid-export behind vmauth (%s): repaired when it is back, nothing doubled',
   async (version) => {
     await using stack = await startStack({
+      role: 'dr',
       primary: { version, vmauth: true },
       dr: { version, vmauth: true, proxy: true },
       env: { QUERY_STEP: '300' },

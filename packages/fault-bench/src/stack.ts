@@ -26,7 +26,7 @@ import {
   type Webhook,
 } from '@vm-sync/testkit';
 import { type MustNotBeReady, type Oracle, startOracle, truthOf } from './oracle.ts';
-import { readState, type StateFile, writeState } from './state-file.ts';
+import { type StateFile, stateReader, writeState } from './state-file.ts';
 import {
   type Env,
   type ProcessName,
@@ -48,7 +48,7 @@ export type SiteOptions = VmOptions & {
 export type StackOptions = {
   primary?: SiteOptions;
   dr?: SiteOptions;
-  /** Where this vm-sync stands; `primary` when absent. */
+  /** Where this vm-sync stands; `primary` when absent. Beside the destination it repairs at once, and else after three checks. */
   role?: Site;
   /** The active site, pinned (or, with `dns`, in the record at first); `primary` when absent. */
   active?: Site;
@@ -178,7 +178,8 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
     ...(webhook ? { NOTIFY_WEBHOOK: webhook.url } : {}),
     CHECK_INTERVAL: '2',
     QUERY_STEP: '60',
-    SETTLE_SECONDS: '60',
+    // After a failure of a site READY waits for this and the rest of a bucket.
+    SETTLE_SECONDS: '5',
     FAILBACK_CLEAN_CHECKS: '3',
     REDIS_URL: redis.url,
     STATE_FILE: stateFile,
@@ -186,11 +187,11 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
     ...options.env,
   };
   // After a site could not answer, READY waits until that moment has settled: up to a bucket and the settle time.
-  const patienceMs = 90_000 + 1000 * (Number(env['SETTLE_SECONDS']) + Number(env['QUERY_STEP']));
+  const patienceMs = 150_000 + 1000 * (Number(env['SETTLE_SECONDS']) + Number(env['QUERY_STEP']));
   const processes: VmSyncProcess[] = [];
   const oracles: Oracle[] = [];
   const story = () => storyOf(processes);
-  const state = () => readState(stateFile);
+  const state = stateReader(stateFile);
   const second: Stack['second'] = async (more) => {
     const own = ended(ends, await startRedis({ appendonly: options.appendonly ?? false }));
     const file = join(temporaryFolder('stack'), 'vm-sync-state.json');
@@ -202,7 +203,7 @@ async function build(options: StackOptions, ends: AsyncDisposableStack): Promise
       DASHBOARD_PORT: String(await freePort()),
       ...more,
     };
-    const itsState = () => readState(file);
+    const itsState = stateReader(file);
     const until = untilStateOf(itsState);
     return {
       env: itsEnv,

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Site, SyncState } from '@vm-sync/core';
 import { stateToFile } from '@vm-sync/runtime';
@@ -27,6 +28,17 @@ export async function readState(path: string): Promise<StateFile | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** Reads it again only when it has changed: it is looked at many times a second, all the time. */
+export function stateReader(path: string): () => Promise<StateFile | undefined> {
+  let known: { version: string; state: StateFile | undefined } | undefined;
+  return async () => {
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+    const version = stats ? `${stats.ino} ${stats.mtimeNs} ${stats.size}` : 'none';
+    if (known?.version !== version) known = { version, state: await readState(path) };
+    return known.state;
+  };
 }
 
 /** Writes the file as vm-sync would have. */
