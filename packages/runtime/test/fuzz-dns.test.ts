@@ -103,9 +103,9 @@ async function startServer(all: readonly Answers[]): Promise<{ server: string; s
 const AT_ONCE = 60;
 
 test('answers of any kind name a site, or say why it is not known', async () => {
-  const batch = fc.array(answers, { minLength: AT_ONCE, maxLength: AT_ONCE });
-  const [addressOf, leaseRecord] = [{ primary: '192.0.2.1', dr: '192.0.2.2' }, '_lease'];
-  expect(leaseRecord).toBeTypeOf('string');
+  // Smaller ones would take as long; what failed is told with its own answer.
+  const batch = fc.noShrink(fc.array(answers, { minLength: AT_ONCE, maxLength: AT_ONCE }));
+  const addressOf = { primary: '192.0.2.1', dr: '192.0.2.2' };
   await fuzz(`DNS answers (${AT_ONCE} at once)`, 1, batch, async (all) => {
     const { server, socket } = await startServer(all);
     onTestFinished(() => void socket.close());
