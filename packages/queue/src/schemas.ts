@@ -467,7 +467,7 @@ export type EventRecord = z.infer<typeof EventRecord>;
 
 /** What a person (or a program in their name) did, and what came of it. */
 export const AuditLine = z.object({
-  atMs: z.number(),
+  atMs: ms,
   who: z.string(),
   by: z.enum(['page', 'api', 'board', 'command']),
   /** In the words of the interface: `pause`, `retry`, `backfill`. */
