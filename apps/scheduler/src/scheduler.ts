@@ -12,6 +12,7 @@ import {
   QUEUES,
   ReconcileOrder,
   SettleOrder,
+  setForeignAside,
 } from '@vm-sync/queue';
 import type { Config, Logger } from '@vm-sync/runtime';
 import { type Job, MetricsTime, UnrecoverableError, WaitingError, Worker } from 'bullmq';
@@ -48,6 +49,8 @@ const LOCK: { lockDuration: number; stalledInterval: number; maxStalledCount: nu
 /** Starts the scheduler: it checks at once, then every CHECK_INTERVAL, settles runs and delivers messages. */
 export async function startScheduler(config: Config, log: Logger): Promise<Running> {
   const context = createContext(config, log);
+  const mendRedis = () => setForeignAside(context.connection, (message) => log.error(message));
+  await mendRedis();
   const workers = [checksWorker(context), notificationsWorker(context, { ...LOCK, ...COUNTED })];
   for (const worker of workers) context.watch(worker);
   await assertSchedule(context);
@@ -58,9 +61,14 @@ export async function startScheduler(config: Config, log: Logger): Promise<Runni
   longRepairs.start();
   void context.duty.run();
   const timer = setInterval(() => {
-    assertSchedule(context).catch((error) =>
-      log.warn({ err: error }, 'the schedule of checks could not be asserted; tried again in 15 s'),
-    );
+    mendRedis()
+      .then(() => assertSchedule(context))
+      .catch((error) =>
+        log.warn(
+          { err: error },
+          'the schedule of checks could not be asserted; tried again in 15 s',
+        ),
+      );
   }, REASSERT_MS);
   const every = formatDuration(config.checkIntervalMs);
   log.info({ role: config.role }, `scheduler started, a check every ${every}`);
@@ -102,23 +110,23 @@ function checksWorker(of: SchedulerContext): Worker {
       const context = { ...of, log };
       try {
         if (job.name === 'settle-run')
-          return await settleRun(context, SettleOrder.parse(job.data), job, aborted);
+          return await settleRun(context, orderOf(job, SettleOrder), job, aborted);
         if (job.name === 'backfill') {
-          return await runBackfill(context, BackfillOrder.parse(job.data), job);
+          return await runBackfill(context, orderOf(job, BackfillOrder), job);
         }
-        if (job.name === 'pin') return await runPin(context, PinOrder.parse(job.data));
+        if (job.name === 'pin') return await runPin(context, orderOf(job, PinOrder));
         if (job.name === 'reconcile') {
-          return await runReconcile(context, ReconcileOrder.parse(job.data), job);
+          return await runReconcile(context, orderOf(job, ReconcileOrder), job);
         }
-        if (job.name === 'accept') return await runAccept(context, AcceptOrder.parse(job.data));
+        if (job.name === 'accept') return await runAccept(context, orderOf(job, AcceptOrder));
         if (job.name === 'cancel-run') {
-          return await runCancel(context, CancelRunOrder.parse(job.data));
+          return await runCancel(context, orderOf(job, CancelRunOrder));
         }
         if (job.name === 'acknowledge') {
-          return await runAcknowledge(context, AcknowledgeOrder.parse(job.data), job);
+          return await runAcknowledge(context, orderOf(job, AcknowledgeOrder), job);
         }
         if (job.name === 'check-gaps') {
-          return await runCheck(context, CheckOrder.parse(job.data), job, aborted);
+          return await runCheck(context, orderOf(job, CheckOrder), job, aborted);
         }
       } catch (error) {
         if (aborted.reason === 'shutdown') {
@@ -136,4 +144,11 @@ function checksWorker(of: SchedulerContext): Worker {
   );
   locks.follow(worker);
   return worker;
+}
+
+/** What a job carries. Tried again it would say the same: a job of another program, or a damaged one, fails for good. */
+function orderOf<T>(job: Job, schema: { safeParse(data: unknown): { data?: T } }): T {
+  const { data } = schema.safeParse(job.data);
+  if (data !== undefined) return data;
+  throw new UnrecoverableError(`job ${job.id} is no order that can be read; remove it`);
 }

@@ -1,8 +1,15 @@
 const UNITS_MS = { ms: 1, s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5, y: 31_536e6 } as const;
 
+/** As long as a date can reach: nothing that is longer can be counted with, or told to a timer. */
+const LONGEST_MS = 8.64e15;
+
 /** Milliseconds of `90s`, `2m`, `1h30m`, `90d` or of a bare number of seconds; undefined for anything else. */
 export function parseDurationMs(text: string): number | undefined {
-  const trimmed = text.trim();
+  const ms = readMs(text.trim());
+  return ms !== undefined && ms <= LONGEST_MS ? ms : undefined;
+}
+
+function readMs(trimmed: string): number | undefined {
   if (/^\d+(?:\.\d+)?$/.test(trimmed)) return Math.round(Number(trimmed) * 1e3);
   if (!/^(?:\d+(?:\.\d+)?(?:ms|[smhdwy]))+$/.test(trimmed)) return undefined;
   let totalMs = 0;

@@ -54,7 +54,7 @@ export function activeSiteFromDns(
   if (answer.kind === 'failed') {
     return { site: 'unknown', reason: `DNS record ${record}: ${answer.reason}` };
   }
-  const said = `DNS record ${record} answers ${answer.addresses.join(', ') || 'no address'}`;
+  const said = `DNS record ${record} answers ${listed(answer.addresses) || 'no address'}`;
   const named = SITES.filter((site) =>
     answer.addresses.some((address) => sameAddress(address, addressOf[site])),
   );
@@ -64,10 +64,19 @@ export function activeSiteFromDns(
   const [site, second] = named;
   if (second) return { site: 'unknown', reason: `${said}: both sites at once` };
   if (strangers.length > 0) {
-    return { site: 'unknown', reason: `${said}: ${strangers.join(', ')} belongs to neither site` };
+    return { site: 'unknown', reason: `${said}: ${listed(strangers)} belongs to neither site` };
   }
   if (!site) return { site: 'unknown', reason: said };
   return { site, reason: `${said}, the ${site} site` };
+}
+
+const LISTED_MOST = 4;
+
+/** An answer may hold thousands of addresses; the sentence goes into messages. */
+function listed(addresses: readonly string[]): string {
+  const more = addresses.length - LISTED_MOST;
+  const shown = addresses.slice(0, LISTED_MOST).join(', ');
+  return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
 /** Compares two textual IP addresses; IPv6 in any of its spellings. */

@@ -50,7 +50,14 @@ type RedisTarget =
 /** Reads a Redis URL; throws a sentence (without the URL, which may carry a password). */
 export function parseRedisUrl(text: string): RedisTarget {
   if (/^rediss?:\/\//.test(text)) {
-    if (!URL.canParse(text)) throw new Error('expected redis://host:port or rediss://host:port');
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    // What stands behind the host is the number of the database.
+    if (!url || !/^(?:\/\d*)?$/.test(url.pathname)) {
+      throw new Error(
+        'expected redis://host:port or rediss://host:port, with /number for a database',
+      );
+    }
+    decoded(url.username + url.password);
     return { kind: 'single' };
   }
   const found =

@@ -7,6 +7,7 @@ export * from './certificate-store.ts';
 export { CheckHistoryStore, PastCheck } from './check-history-store.ts';
 export * from './connection.ts';
 export { DutyStore } from './duty-store.ts';
+export { setForeignAside } from './foreign-keys.ts';
 export { GapMapStore } from './gap-map-store.ts';
 export { KitStore } from './kit-store.ts';
 export { LockWatch } from './lock-watch.ts';

@@ -1,6 +1,6 @@
 import type { RepairKit } from '@vm-sync/core';
 import type { connect } from './connection.ts';
-import { readJson } from './read-json.ts';
+import { noneOfWrongKind, readJson } from './read-json.ts';
 import { RepairKitSchema } from './schemas.ts';
 
 type Client = ReturnType<typeof connect>;
@@ -24,7 +24,8 @@ export class KitStore {
 
   /** Undefined when the job has none, or one that cannot be read. */
   async load(jobId: string): Promise<RepairKit | undefined> {
-    return readJson(await this.#redis.get(keyOf(jobId)), RepairKitSchema);
+    const text = await this.#redis.get(keyOf(jobId)).catch(noneOfWrongKind);
+    return readJson(text, RepairKitSchema);
   }
 
   /** A chunk that is done needs none any more. */

@@ -19,6 +19,9 @@ const GOVERNED_MS = 30_000;
 /** Of an idle time so much is made up for; it evens out late wake-ups, and is no burst that a link would feel. */
 const BURST_MS = 100;
 
+/** What says that it is booked for longer is nothing that was written here. */
+const DAY_MICROS = 86_400_000_000;
+
 /**
  * Books `ARGV[1]` bytes at `ARGV[2]` bytes per second and answers in how many milliseconds their turn comes. The key
  * holds the instant (in microseconds of Redis' own clock) up to which bytes are booked.
@@ -27,7 +30,9 @@ const BOOK = `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local rate = tonumber(ARGV[2])
-local from = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now - ${BURST_MS * 1000})
+local paid = tonumber(redis.call('GET', KEYS[1]) or '0')
+if not (paid and paid < now + ${DAY_MICROS}) then paid = 0 end
+local from = math.max(paid, now - ${BURST_MS * 1000})
 local to = from + tonumber(ARGV[1]) / rate * 1000000
 redis.call('SET', KEYS[1], string.format('%.0f', to), 'PX', math.ceil(math.max(to - now, 0) / 1000) + 1000)
 return math.ceil(math.max(from - now, 0) / 1000)`;
@@ -90,7 +95,7 @@ export class PaceStore {
   async takeBusy(): Promise<Readonly<Record<Site, number>>> {
     const [counted] = (await this.#redis.multi().hgetall(KEYS.busy).del(KEYS.busy).exec()) ?? [];
     const busy = (counted?.[1] ?? {}) as Partial<Record<Site, string>>;
-    return { primary: Number(busy.primary ?? 0), dr: Number(busy.dr ?? 0) };
+    return { primary: Number(busy.primary) || 0, dr: Number(busy.dr) || 0 };
   }
 
   /**

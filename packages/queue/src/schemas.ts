@@ -177,13 +177,31 @@ const identity: z.ZodType<Identity> = z.object({
 
 const severity = z.enum(['info', 'warn', 'error']);
 
+/** Deep enough for all that is told; what is deeper could be read, and not be written again. */
+const DEPTH_MOST = 16;
+
+const details = z
+  .record(z.string(), z.unknown())
+  .refine((value) => depthOf(value) <= DEPTH_MOST, 'details must not be nested deeply');
+
+/** How deep a value is nested, looked at no deeper than matters: a call for each level would be too many. */
+function depthOf(value: unknown): number {
+  let level: unknown[] = [value];
+  let depth = 0;
+  while (level.length > 0 && depth <= DEPTH_MOST) {
+    level = level.flatMap((one) => (typeof one === 'object' && one ? Object.values(one) : []));
+    depth += 1;
+  }
+  return depth;
+}
+
 const notice: z.ZodType<Notice> = z.object({
   kind: z.string(),
   severity,
   text: z.string().min(1),
   todo: z.string(),
   atMs: ms,
-  details: z.record(z.string(), z.unknown()),
+  details,
 });
 
 const held = z.object({ notice, sinceMs: ms });
@@ -370,7 +388,7 @@ export const NotifyOrder = z.object({
   /** The same for every try and every target. */
   id: z.string().min(1).optional(),
   todo: z.string().default(''),
-  details: z.record(z.string(), z.unknown()).default({}),
+  details: details.default({}),
 });
 export type NotifyOrder = z.infer<typeof NotifyOrder>;
 
@@ -449,7 +467,7 @@ export type EventRecord = z.infer<typeof EventRecord>;
 
 /** What a person (or a program in their name) did, and what came of it. */
 export const AuditLine = z.object({
-  atMs: z.number(),
+  atMs: ms,
   who: z.string(),
   by: z.enum(['page', 'api', 'board', 'command']),
   /** In the words of the interface: `pause`, `retry`, `backfill`. */

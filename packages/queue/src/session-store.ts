@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { connect } from './connection.ts';
-import { readJson } from './read-json.ts';
+import { noneOfWrongKind, readJson } from './read-json.ts';
 
 type Client = ReturnType<typeof connect>;
 
@@ -40,7 +40,10 @@ export class SessionStore {
 
   /** Looking at a session counts as using it. Undefined when there is none, or what there is cannot be read. */
   async use(id: string): Promise<Session | undefined> {
-    return readJson(await this.#redis.getex(keyOf(id), 'PX', SESSION_LIMITS_MS.idle), Session);
+    const text = await this.#redis
+      .getex(keyOf(id), 'PX', SESSION_LIMITS_MS.idle)
+      .catch(noneOfWrongKind);
+    return readJson(text, Session);
   }
 
   async end(id: string): Promise<void> {

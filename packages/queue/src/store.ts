@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type ChunkRates, type FinishedChunk, NO_RATES, type SyncState } from '@vm-sync/core';
 import type { z } from 'zod';
 import type { connect } from './connection.ts';
-import { readJson } from './read-json.ts';
+import { noneOfWrongKind, readJson } from './read-json.ts';
 import {
   ChunkRatesSchema,
   EventRecord,
@@ -135,7 +135,8 @@ export class Store {
 
   /** The same by the names of their jobs. */
   async finishedByJob(runId: string): Promise<ReadonlyMap<string, FinishedChunk>> {
-    const texts = Object.entries(await this.#redis.hgetall(finishedKey(runId)));
+    const known = await this.#redis.hgetall(finishedKey(runId)).catch(noneOfWrongKind);
+    const texts = Object.entries(known ?? {});
     return new Map(
       texts.flatMap(([jobId, text]) => {
         const chunk = this.#parse(`a chunk of run ${runId}`, text, FinishedChunkSchema);

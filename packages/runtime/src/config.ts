@@ -97,12 +97,15 @@ export const DEFAULT_EXCLUDE = '{__name__=~"vmsync_.+"} {job="victoria-metrics",
 
 const DEFAULT_MATCH = '{__name__!=""}';
 
+/** What adds up to more than a date can hold could be written, but not be read again. */
+const DAYS_MOST = 36_500;
+
 const seconds = (minimumMs: number) =>
   z.string().transform((text, context) => {
     const ms = parseDurationMs(text);
-    if (ms !== undefined && ms >= minimumMs) return ms;
+    if (ms !== undefined && ms >= minimumMs && ms <= DAYS_MOST * 86_400_000) return ms;
     context.addIssue(
-      `expected seconds or a duration such as 90s, 2m or 1h of at least ${minimumMs / 1000}s, got ${JSON.stringify(text)}`,
+      `expected seconds or a duration such as 90s, 2m or 1h of at least ${minimumMs / 1000}s and at most ${DAYS_MOST}d, got ${JSON.stringify(text)}`,
     );
     return z.NEVER;
   });

@@ -34,7 +34,7 @@ export function parseEnvFile(text: string): Record<string, string> {
     if (!found) continue;
     const [, name = '', raw = ''] = found;
     const quoted = /^\s*(["'])(.*?)\1(?:\s+#.*)?$/.exec(raw);
-    env[name] = quoted ? (quoted[2] ?? '') : raw.replace(/\s+#.*$/, '').trim();
+    env[name] = quoted ? (quoted[2] ?? '') : raw.replace(/(?<!\s)\s+#.*$/, '').trim();
   }
   return env;
 }

@@ -7,8 +7,17 @@ export { exportRaw, type RawExport, type RawSamples } from './export-raw.ts';
 export { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 export type { Corruption, Fault, FaultMatch, ProxiedRequest } from './faults.ts';
 export { temporaryFolder } from './folders.ts';
+export { fuzz } from './fuzz.ts';
 export type { Access } from './http.ts';
 export { importLines, importSeries } from './import-series.ts';
+export {
+  type Damage,
+  damages,
+  mutate,
+  mutateValue,
+  type ValueDamage,
+  valueDamages,
+} from './mutate.ts';
 export { freePort } from './ports.ts';
 export { type ProcessOptions, type RunningProcess, startProcess } from './process.ts';
 export { type RedisServer, startRedis } from './redis.ts';

@@ -12,7 +12,7 @@ import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import { labelNames, labelValues } from './labels.ts';
 import { LoadProbe } from './load.ts';
 import { newestSample } from './newest.ts';
-import { observe, readMetrics } from './observe.ts';
+import { metricNumber, observe, readMetrics } from './observe.ts';
 import { readOwn, writeHeartbeat, writeMarker } from './own-series.ts';
 import { type PrintsRequest, prints } from './prints.ts';
 import {
@@ -148,13 +148,13 @@ export class VictoriaMetrics {
     const metrics = await readMetrics(this.endpoint, signal);
     if (!metrics) return undefined;
     const rejected = new Map<string, number>();
-    for (const [name, value] of metrics) {
+    for (const name of metrics.keys()) {
       const found =
         /^vm_rows_ignored_total\{reason="([^"]+)"\}$|^vm_(rows_invalid|hourly_series_limit_rows_dropped|daily_series_limit_rows_dropped|too_long_label_values|metrics_with_dropped_labels)_total$/.exec(
           name,
         );
       const reason = found?.[1] ?? found?.[2];
-      if (reason) rejected.set(reason, Number(value));
+      if (reason) rejected.set(reason, metricNumber(this.endpoint, metrics, name) ?? 0);
     }
     return rejected;
   }

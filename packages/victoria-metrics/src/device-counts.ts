@@ -38,10 +38,11 @@ export async function deviceCounts(
     }),
   );
   const found = new Map<string, DeviceAmount>();
+  const asked = new Set(groups.map(({ label }) => label));
   for await (const part of answer) {
     for (const { labels, amount } of part) {
       const { [BY]: label = '', [WHAT]: what = '' } = labels;
-      const name = labels[label];
+      const name = asked.has(label) && Object.hasOwn(labels, label) ? labels[label] : undefined;
       if (name === undefined || (what !== 'series' && what !== 'samples')) {
         throw endpoint.strange('query', 'counts of something else than was asked for');
       }

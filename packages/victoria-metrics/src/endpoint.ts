@@ -87,7 +87,7 @@ export class Endpoint {
     });
   }
 
-  /** Sends a request and answers with the response of a successful one (status 2xx); its body must be consumed. */
+  /** Sends a request and answers with the response of a successful one; its body must be consumed. */
   async call(call: Call): Promise<Dispatcher.ResponseData> {
     const { url, authorization } = this.#bases[call.base ?? 'read'];
     const where = { act: call.act, site: this.site, url };
@@ -110,8 +110,11 @@ export class Endpoint {
     } catch (error) {
       throw judgeTransport(error, where);
     }
-    if (response.statusCode >= 200 && response.statusCode < 300) return response;
+    const { statusCode: status } = response;
+    if (status === 200 || (call.base === 'write' && status >= 200 && status < 300)) return response;
     const body = await this.#errorBody(response);
+    // Read as it stands it would say that there are no samples.
+    if (status < 300) throw this.strange(call.act, `${status} instead of 200`, call.base);
     throw judgeStatus(
       {
         status: response.statusCode,
@@ -127,14 +130,9 @@ export class Endpoint {
   async text(call: Call): Promise<string> {
     const response = await this.call(call);
     try {
-      const parts: Buffer[] = [];
-      let bytes = 0;
-      for await (const part of response.body) {
-        parts.push(part);
-        bytes += part.length;
-        if (bytes > TEXT_BYTES_MOST) throw this.strange(call.act, 'without end', call.base);
-      }
-      return Buffer.concat(parts).toString('utf8');
+      const bytes = await readMost(response.body, TEXT_BYTES_MOST);
+      if (bytes.length > TEXT_BYTES_MOST) throw this.strange(call.act, 'without end', call.base);
+      return bytes.toString('utf8');
     } catch (error) {
       throw this.broken(call.act, error, call.base);
     }
@@ -159,19 +157,29 @@ export class Endpoint {
   }
 
   async #errorBody(response: Dispatcher.ResponseData): Promise<string> {
-    const parts: Buffer[] = [];
-    let bytes = 0;
     try {
-      for await (const part of response.body) {
-        parts.push(part);
-        bytes += part.length;
-        if (bytes > ERROR_BODY_BYTES) break;
-      }
+      const bytes = await readMost(response.body, ERROR_BODY_BYTES);
+      return bytes.toString('utf8').slice(0, ERROR_BODY_BYTES);
     } catch (error) {
       return errorText(error);
     }
-    return Buffer.concat(parts).toString('utf8').slice(0, ERROR_BODY_BYTES);
   }
+}
+
+/** A part of a byte takes a hundred bytes of memory: so many are made one. */
+const PARTS_MOST = 1024;
+
+/** A whole body, or its beginning where there is more than that. */
+async function readMost(body: AsyncIterable<Buffer>, most: number): Promise<Buffer> {
+  const whole: Buffer[] = [];
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of body) {
+    bytes += part.length;
+    if (parts.push(part) === PARTS_MOST) whole.push(Buffer.concat(parts.splice(0)));
+    if (bytes > most) break;
+  }
+  return Buffer.concat([...whole, ...parts]);
 }
 
 /** An address and the login to be used there. */

@@ -74,18 +74,33 @@ function judgement(answer: Answer): { kind: ErrorKind; advice: string } {
   return { kind: 'final', advice: 'the request was refused: trying again will not help' };
 }
 
-const QUOTED = /"(?:[^"\\]|\\[\s\S])*"/g;
+const QUOTED = /"(?:[^"\\]|\\[\s\S])*"/y;
+
+/** What stands in quotes, exchanged. A quote without its end ends it: to look behind each of many would take minutes. */
+function replaceQuoted(text: string, by: (quoted: string) => string): string {
+  let done = '';
+  let from = 0;
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', from)) {
+    QUOTED.lastIndex = at;
+    const quoted = QUOTED.exec(text)?.[0];
+    if (quoted === undefined) break;
+    done += text.slice(from, at) + by(quoted);
+    from = at + quoted.length;
+  }
+  return done + text.slice(from);
+}
+
 const BRACED = /\{[^{}]*\}/g;
 
 /** What the server says, without what it repeats of our own request: metrics may be named `unauthorized_total`. */
 const ownWords = (answer: Answer): string =>
-  errorOf(answer).replaceAll(QUOTED, '""').replaceAll(BRACED, '{}');
+  replaceQuoted(errorOf(answer), () => '""').replaceAll(BRACED, '{}');
 
 /** Long repetitions shortened: what is wrong stands behind them. */
 const shortened = (text: string): string =>
-  text
-    .replaceAll(QUOTED, (quoted) => (quoted.length > 80 ? `${quoted.slice(0, 60)}…"` : quoted))
-    .replaceAll(BRACED, (braced) => (braced.length > 80 ? `${braced.slice(0, 60)}…}` : braced));
+  replaceQuoted(text, (quoted) =>
+    quoted.length > 80 ? `${quoted.slice(0, 60)}…"` : quoted,
+  ).replaceAll(BRACED, (braced) => (braced.length > 80 ? `${braced.slice(0, 60)}…}` : braced));
 
 function firstLine(answer: Answer): string {
   const { body, contentType } = answer;
@@ -106,11 +121,14 @@ function errorOf({ body }: Answer): string {
   } catch {
     // Exports and imports answer in plain text.
   }
-  // 1.79 prefixes the request's own URI, which may carry a key.
-  return text
+  return withoutKeys(text);
+}
+
+/** 1.79 prefixes the request's own URI, which may carry a key. */
+export const withoutKeys = (text: string): string =>
+  text
     .replace(/remoteAddr: "[^"]*";?\s*(?:requestURI: \S+;?)?\s*/g, '')
     .replace(/authKey=[^&\s"]*/g, 'authKey=…');
-}
 
 function retryAfterMs(header: string | string[] | undefined): number | undefined {
   const seconds = Number(Array.isArray(header) ? header[0] : header);

@@ -1,5 +1,6 @@
 import type { Labels } from '@vm-sync/core';
 import { readLabelSet } from './label-set.ts';
+import { portableValue, readValue } from './number.ts';
 
 /** A line that is none: cut off, or an error text that 1.79 appends to an answer that began well. */
 export class LineError extends Error {
@@ -106,10 +107,18 @@ export class ExportLine {
     return readPlain(bytes, from, to) ?? readAny(bytes, from, to);
   }
 
-  /** The text of every value. */
-  values(): string[] {
+  /** The text of every value; there must be so many as timestamps were read. */
+  values(length: number): string[] {
     const from = this.#valuesAt + VALUES.length;
-    return this.bytes.toString('latin1', from, this.#timestampsAt).split(',');
+    const values = this.bytes.toString('latin1', from, this.#timestampsAt).split(',');
+    if (values.length !== length || !values.every(isValue)) fault(this.bytes);
+    return values;
+  }
+
+  /** The same without reading them: throws where one of the values is no plain number, or there are not so many. */
+  assertPlainValues(length: number): void {
+    const from = this.#valuesAt + VALUES.length;
+    if (countNumbers(this.bytes, from, this.#timestampsAt) !== length) fault(this.bytes);
   }
 
   /** Values that the plain number grammar does not cover: infinities, not-a-numbers and staleness markers (`null`). */
@@ -183,7 +192,7 @@ function readPlain(bytes: Buffer, from: number, to: number): Float64Array | unde
     // In two halves, which both are small integers, and fast.
     const high = digits(bytes, at, at + 6);
     const low = digits(bytes, at + 6, at + DIGITS);
-    if (high < 0 || low < 0) return undefined;
+    if (high < 0 || low < 0 || bytes[at] === ZERO) return undefined;
     timestamps[i] = high * 1e7 + low;
   }
   return timestamps;
@@ -200,26 +209,50 @@ function digits(bytes: Buffer, from: number, to: number): number {
   return number;
 }
 
+const isValue = (text: string): boolean => readValue(text) !== undefined;
+
+/** How many numbers stand there with commas between them, in the grammar of JSON; -1 where something else does. */
+function countNumbers(bytes: Buffer, from: number, to: number): number {
+  let count = 0;
+  for (let at = from; ; at++) {
+    if (bytes[at] === MINUS) at++;
+    const wholeAt = at;
+    at = endOfDigits(bytes, at, to);
+    if (at === wholeAt || (bytes[wholeAt] === ZERO && at > wholeAt + 1)) return -1;
+    if (at < to && bytes[at] === POINT) {
+      const digitsAt = at + 1;
+      at = endOfDigits(bytes, digitsAt, to);
+      if (at === digitsAt) return -1;
+    }
+    // `e` and `E` differ in this bit.
+    if (at < to && ((bytes[at] as number) | 0x20) === EXPONENT) {
+      const isSigned = bytes[at + 1] === MINUS || bytes[at + 1] === PLUS;
+      const digitsAt = isSigned ? at + 2 : at + 1;
+      at = endOfDigits(bytes, digitsAt, to);
+      if (at <= digitsAt) return -1;
+    }
+    count++;
+    if (at === to) return count;
+    if (bytes[at] !== COMMA) return -1;
+  }
+}
+
+const [ZERO, MINUS, PLUS, POINT, EXPONENT] = [0x30, 0x2d, 0x2b, 0x2e, 0x65] as const;
+
+function endOfDigits(bytes: Buffer, from: number, to: number): number {
+  let at = from;
+  while (at < to && (bytes[at] as number) >= ZERO && (bytes[at] as number) <= ZERO + 9) at++;
+  return at;
+}
+
 function readAny(bytes: Buffer, from: number, to: number): Float64Array {
   try {
     const list: unknown = JSON.parse(`[${bytes.toString('latin1', from, to)}]`);
-    if (Array.isArray(list) && list.every(Number.isFinite)) return Float64Array.from(list);
+    if (Array.isArray(list) && list.every(Number.isSafeInteger)) return Float64Array.from(list);
   } catch {
     // Told below.
   }
   return fault(bytes);
-}
-
-/**
- * A value as every version reads it, or undefined for what no import can store: staleness markers and not-a-numbers.
- * `Infinity` in quotes makes 1.79 drop the whole line with a 204; the bare word is read by all (measured).
- */
-export function portableValue(text: string): string | undefined {
-  const word = text.replaceAll('"', '');
-  if (word === 'null' || word === 'NaN') return undefined;
-  if (/^\+?Inf(?:inity)?$/.test(word)) return '+Inf';
-  if (/^-Inf(?:inity)?$/.test(word)) return '-Inf';
-  return word;
 }
 
 /** Longest list of samples on one line: with 20 bytes a sample far below the 10 MB line limit of newer versions. */
@@ -231,7 +264,9 @@ export function linesWith(
   wanted: (timestampMs: number) => boolean,
 ): { lines: Buffer[]; samples: number } {
   const { timestamps } = line;
-  const special = line.hasSpecialValues ? valuesOf(line).map(portableValue) : undefined;
+  const special = line.hasSpecialValues
+    ? line.values(timestamps.length).map(portableValue)
+    : undefined;
   const chosen: number[] = [];
   for (let at = 0; at < timestamps.length; at++) {
     // In this order: `wanted` is asked about samples only, a staleness marker at the same instant is none.
@@ -239,7 +274,7 @@ export function linesWith(
     if (wanted(timestamps[at] as number)) chosen.push(at);
   }
   if (chosen.length === 0) return { lines: [], samples: 0 };
-  const values = special ?? valuesOf(line);
+  const values = special ?? line.values(timestamps.length);
   if (!special && chosen.length === timestamps.length) {
     return { lines: [line.bytes], samples: chosen.length };
   }
@@ -258,7 +293,7 @@ export function lineThrough(line: ExportLine, toMs: number): ExportLine | undefi
   const kept = [...timestamps.keys()].filter((at) => (timestamps[at] as number) <= toMs);
   if (kept.length === timestamps.length) return line;
   if (kept.length === 0) return undefined;
-  return parseLine(lineOf(line.metric, valuesOf(line), timestamps, kept));
+  return parseLine(lineOf(line.metric, line.values(timestamps.length), timestamps, kept));
 }
 
 /** A line with the values and timestamps that stand at these places of the lists. */
@@ -271,12 +306,6 @@ function lineOf(
   const valueList = Buffer.from(places.map((at) => values[at]).join(), 'latin1');
   const timestampList = Buffer.from(places.map((at) => timestamps[at]).join(), 'latin1');
   return Buffer.concat([METRIC, metric, VALUES, valueList, TIMESTAMPS, timestampList, END]);
-}
-
-function valuesOf(line: ExportLine): string[] {
-  const values = line.values();
-  if (values.length !== line.length) fault(line.bytes);
-  return values;
 }
 
 function fault(bytes: Buffer): never {

@@ -1,7 +1,7 @@
 import { errorKind, escapeRegex, formatSelector, type SiteLoad, type Slots } from '@vm-sync/core';
 import type { Endpoint } from './endpoint.ts';
 import { metricNames } from './labels.ts';
-import { readMetrics } from './observe.ts';
+import { metricNumber, readMetrics } from './observe.ts';
 
 /** A site that takes longer for its small query is no less than overloaded. */
 const PROBE_MOST_MS = 5_000;
@@ -40,10 +40,7 @@ export class LoadProbe {
       silenceMs: PROBE_MOST_MS,
     });
     const latencyMs = performance.now() - startedMs;
-    const value = (name: string) => {
-      const text = metrics?.get(name);
-      return text === undefined ? undefined : Number(text);
-    };
+    const value = (name: string) => metricNumber(this.#endpoint, metrics, name);
     const slots = (what: string) =>
       slotsOf(value(`vm_concurrent_${what}_current`), value(`vm_concurrent_${what}_capacity`));
     return {

@@ -40,7 +40,8 @@ export async function* readMatrix(
     const series = reader.read(bytes.toString('latin1'));
     if (series.length > 0) yield series;
   }
-  reader.end();
+  const last = reader.end();
+  if (last.length > 0) yield last;
 }
 
 const LIST = '"result":[';
@@ -57,14 +58,29 @@ const BRACKET = 0x5d;
 const BRACE = 0x7d;
 const QUOTE = 0x22;
 
+/** Every name of an answer stands there once: what JSON would read is the last, and what comes in parts the first. */
+const TWICE = /"(?:data|result)":/;
+
 class MatrixReader {
   /** What is not read yet: the beginning of a series, or of the words around the list. */
   #rest = '';
+  /** What has come since that was looked at. */
+  #come: string[] = [];
+  #comeLength = 0;
   #head: string | undefined;
   #atTail = false;
 
   read(part: string): MatrixSeries[] {
-    const text = this.#rest + part;
+    this.#come.push(part);
+    this.#comeLength += part.length;
+    // Looked at only when it has doubled: an answer in very small parts would be searched from its begin for each of them.
+    return this.#comeLength < this.#rest.length ? [] : this.#look();
+  }
+
+  #look(): MatrixSeries[] {
+    const text = this.#rest + this.#come.join('');
+    this.#come = [];
+    this.#comeLength = 0;
     const found: MatrixSeries[] = [];
     let at = 0;
     if (this.#head === undefined) {
@@ -91,11 +107,14 @@ class MatrixReader {
     return this.#keep(text, at, found, FRAME_BYTES_MOST);
   }
 
-  /** To be called when nothing more comes. */
-  end(): void {
+  /** To be called when nothing more comes; gives what was not given yet. */
+  end(): MatrixSeries[] {
+    const found = this.#look();
     if (this.#head === undefined) throw notMatrix(this.#rest);
     if (!this.#atTail) throw new MatrixError('an answer that breaks off');
     assertHead(this.#head + this.#rest);
+    if (TWICE.test(this.#rest)) throw new MatrixError('an answer that says things twice');
+    return found;
   }
 
   /** Where the list begins; 0 where it does not come yet. Another kind of answer is refused before it is read. */

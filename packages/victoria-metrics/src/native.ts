@@ -38,6 +38,9 @@ export async function nativeIsShared(
   }
 }
 
+/** Every version refuses names and blocks of more than a megabyte: what says that it is longer is none. */
+const BLOCK_MOST = 1024 * 1024;
+
 /** The header and the first whole block of a native export, or undefined when it is empty. */
 async function firstBlock(
   source: Endpoint,
@@ -49,9 +52,11 @@ async function firstBlock(
     for await (const part of response.body) {
       bytes = Buffer.concat([bytes, part]);
       const end = blockEnd(bytes);
+      if (end === 'none') break;
       if (end !== undefined && bytes.length >= end) return bytes.subarray(0, end);
     }
-    return undefined;
+    if (bytes.length === 0 || bytes.length === HEADER_BYTES) return undefined;
+    throw source.strange('export', 'native blocks that cannot be read');
   } catch (error) {
     throw source.broken('export', error);
   } finally {
@@ -59,12 +64,15 @@ async function firstBlock(
   }
 }
 
-/** Where the first frame ends: `[length][metric name][length][block]` after the header. */
-function blockEnd(bytes: Buffer): number | undefined {
+/** Where the first frame ends: `[length][metric name][length][block]` after the header; undefined while it is not known. */
+function blockEnd(bytes: Buffer): number | 'none' | undefined {
   if (bytes.length < HEADER_BYTES + 4) return undefined;
-  const blockLengthAt = HEADER_BYTES + 4 + bytes.readUInt32BE(HEADER_BYTES);
+  const nameLength = bytes.readUInt32BE(HEADER_BYTES);
+  if (nameLength > BLOCK_MOST) return 'none';
+  const blockLengthAt = HEADER_BYTES + 4 + nameLength;
   if (bytes.length < blockLengthAt + 4) return undefined;
-  return blockLengthAt + 4 + bytes.readUInt32BE(blockLengthAt);
+  const blockLength = bytes.readUInt32BE(blockLengthAt);
+  return blockLength > BLOCK_MOST ? 'none' : blockLengthAt + 4 + blockLength;
 }
 
 /**

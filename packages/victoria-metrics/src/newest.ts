@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Endpoint } from './endpoint.ts';
 import { jsonOrNothing } from './json.ts';
+import { readInstantMs } from './number.ts';
 import { QUERY_TIMEOUT_MS, type SelectionRequest } from './query.ts';
 import { duration, seconds } from './time.ts';
 
@@ -9,7 +10,7 @@ const Newest = z.object({
   isPartial: z.literal(false).optional(),
   data: z.object({
     resultType: z.literal('vector'),
-    result: z.array(z.object({ value: z.tuple([z.number(), z.coerce.number().positive()]) })),
+    result: z.array(z.object({ value: z.tuple([z.number(), z.string()]) })),
   }),
 });
 
@@ -36,7 +37,11 @@ export async function newestSample(
     const answer = Newest.safeParse(jsonOrNothing(text));
     if (!answer.success) throw endpoint.strange('query', 'something else than a newest time');
     for (const { value } of answer.data.data.result) {
-      newestMs = Math.max(newestMs ?? 0, Math.round(value[1] * 1000));
+      const atMs = readInstantMs(value[1]);
+      if (atMs === undefined || atMs < window.fromMs || atMs > window.toMs) {
+        throw endpoint.strange('query', 'a newest time outside of what was asked');
+      }
+      newestMs = Math.max(newestMs ?? 0, atMs);
     }
   }
   return newestMs;

@@ -9,6 +9,7 @@ import {
 import { z } from 'zod';
 import type { Endpoint } from './endpoint.ts';
 import { jsonOrNothing } from './json.ts';
+import { readInstantMs, readNumber } from './number.ts';
 
 const Scalar = z.object({
   status: z.literal('success'),
@@ -46,18 +47,20 @@ export async function observe(endpoint: Endpoint, signal?: AbortSignal): Promise
     throw endpoint.strange('query', what);
   }
   const metrics = await readMetrics(endpoint, signal);
-  const started = metrics?.get('process_start_time_seconds');
   const flag = (name: string) => metrics?.get(`flag ${name}`);
-  const readOnly = metrics?.get('vm_storage_is_read_only');
+  /** What a site does not say is not known; what it says must be readable: a wrong reading would be acted upon. */
+  const said = <T>(text: string | undefined, read: (text: string) => T | undefined) =>
+    text === undefined ? undefined : (read(text) ?? unreadable(endpoint, text));
+  const readOnly = metricNumber(endpoint, metrics, 'vm_storage_is_read_only');
   return {
     site: endpoint.site,
     url: endpoint.url,
-    startedMs: started === undefined ? undefined : Math.round(Number(started) * 1000),
-    dedupMs: metrics && (parseDurationMs(String(flag('dedup.minScrapeInterval') ?? '0')) ?? 0),
-    retentionMs: parseRetentionMs(flag('retentionPeriod')),
+    startedMs: said(metrics?.get('process_start_time_seconds'), readInstantMs),
+    dedupMs: said(flag('dedup.minScrapeInterval'), parseDurationMs),
+    retentionMs: said(flag('retentionPeriod'), parseRetentionMs),
     // 0, the default, stands for the whole retention.
-    maxBackfillAgeMs: parseRetentionMs(flag('maxBackfillAge')) || undefined,
-    readOnly: readOnly === undefined ? undefined : Number(readOnly) > 0,
+    maxBackfillAgeMs: said(flag('maxBackfillAge'), parseRetentionMs) || undefined,
+    readOnly: readOnly === undefined ? undefined : readOnly > 0,
     clock: readClock(answer.data.data.result[0], { tookMs, answeredMs }),
     version: metrics?.get('version'),
     limits: metrics && limitsOf(flag),
@@ -70,19 +73,26 @@ function readClock(
   result: unknown,
   asked: { readonly tookMs: number; readonly answeredMs: number },
 ): ClockReading | undefined {
-  const now = Now.safeParse(result);
-  const nowMs = Number(now.data?.value[1]) * 1000;
-  if (!Number.isFinite(nowMs)) return undefined;
+  const now = Now.safeParse(result).data?.value[1] ?? '';
+  const seconds = readNumber(now);
+  if (seconds === undefined || readInstantMs(now) === undefined) return undefined;
   const uncertaintyMs = asked.tookMs / 2;
   return {
-    offsetMs: Math.round(nowMs - (asked.answeredMs - uncertaintyMs)),
+    offsetMs: Math.round(seconds * 1000 - (asked.answeredMs - uncertaintyMs)),
     uncertaintyMs: Math.ceil(uncertaintyMs),
   };
 }
 
 function limitsOf(flag: (name: string) => string | undefined): SiteObservation['limits'] {
-  const known = LIMIT_FLAGS.map((name) => [name, Number(flag(name) ?? Number.NaN)] as const);
-  return Object.fromEntries(known.filter(([, most]) => Number.isFinite(most)));
+  const known = LIMIT_FLAGS.map((name) => [name, readNumber(flag(name) ?? '')] as const);
+  return Object.fromEntries(known.filter(([, most]) => most !== undefined));
+}
+
+function unreadable(endpoint: Endpoint, text: string): never {
+  throw endpoint.strange(
+    'metrics',
+    `a number that cannot be read: ${JSON.stringify(text.slice(0, 100))}`,
+  );
 }
 
 const isSet = (value: string | undefined): boolean =>
@@ -110,13 +120,27 @@ export async function readMetrics(
     throw error;
   }
   const metrics = new Map<string, string>();
+  // Flags stand last: without its end a page would say that there are none.
+  const isWhole = page.endsWith('\n');
   for (const line of page.split('\n')) {
     if (line.startsWith('flag{')) addFlag(metrics, line);
     else if (line.startsWith('vm_app_version{')) addVersion(metrics, line);
     else if (line.startsWith('vm_') || line.startsWith('process_')) addSample(metrics, line);
   }
   // Some other program's page says nothing about this VictoriaMetrics.
-  return metrics.has('flag retentionPeriod') || metrics.has('vm_rows') ? metrics : undefined;
+  if (!metrics.has('flag retentionPeriod') && !metrics.has('vm_rows')) return undefined;
+  if (!isWhole) throw endpoint.strange('metrics', 'a page that breaks off');
+  return metrics;
+}
+
+/** The number of a metric; undefined where the page has none of this name. */
+export function metricNumber(
+  endpoint: Endpoint,
+  metrics: ReadonlyMap<string, string> | undefined,
+  name: string,
+): number | undefined {
+  const text = metrics?.get(name);
+  return text === undefined ? undefined : (readNumber(text) ?? unreadable(endpoint, text));
 }
 
 function addFlag(metrics: Map<string, string>, line: string): void {
@@ -142,8 +166,8 @@ function addSample(metrics: Map<string, string>, line: string): void {
 }
 
 /** `-retentionPeriod` counts months (of 31 days) where it has no unit; newer versions also write `1M`. */
-function parseRetentionMs(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+function parseRetentionMs(text: string): number | undefined {
   const [, months] = /^([\d.]+)M?$/.exec(text) ?? [];
-  return months === undefined ? parseDurationMs(text) : Number(months) * 31 * 86_400_000;
+  const count = months === undefined ? undefined : readNumber(months);
+  return count === undefined ? parseDurationMs(text) : count * 31 * 86_400_000;
 }

@@ -2,6 +2,7 @@ import type { Heartbeat, Marker, OwnSamples } from '@vm-sync/core';
 import { z } from 'zod';
 import type { Endpoint } from './endpoint.ts';
 import { jsonOrNothing } from './json.ts';
+import { readInstantMs, readNumber } from './number.ts';
 import { duration, seconds } from './time.ts';
 
 /**
@@ -28,6 +29,8 @@ const result = z.object({
 });
 const Answer = z.object({
   status: z.literal('success'),
+  // What is left out of a partial answer may be the very marker, or the other site's heartbeat.
+  isPartial: z.literal(false).optional(),
   data: z.object({ resultType: z.literal('vector'), result: z.array(result) }),
 });
 const MarkerLabels = z.object({ site, pair: z.string().min(1) });
@@ -86,18 +89,22 @@ async function newest(
   });
   const answer = Answer.safeParse(jsonOrNothing(text));
   if (!answer.success) throw endpoint.strange('query', 'something else than a query result');
-  const found = new Map<string, { labels: Record<string, string>; [what: string]: unknown }>();
+  const found = new Map<string, { labels: Newest['labels']; atMs?: number; value?: number }>();
   for (const { metric, value } of answer.data.data.result) {
-    const { rollup = '', __name__: _, ...labels } = metric;
+    const { rollup, __name__: _, ...labels } = metric;
     const key = JSON.stringify(Object.entries(labels).sort());
-    found.set(key, { ...found.get(key), labels, [rollup]: Number(value[1]) });
+    const one = found.get(key) ?? { labels };
+    found.set(key, one);
+    if (rollup === 'tlast_over_time') one.atMs = readInstantMs(value[1]) ?? unreadable(endpoint);
+    if (rollup === 'last_over_time') one.value = readNumber(value[1]) ?? unreadable(endpoint);
   }
-  return [...found.values()].flatMap((one) => {
-    const at = one['tlast_over_time'];
-    const value = one['last_over_time'];
-    if (typeof at !== 'number' || typeof value !== 'number') return [];
-    return [{ labels: one.labels, atMs: Math.round(at * 1000), value }];
-  });
+  return [...found.values()].flatMap(({ labels, atMs, value }) =>
+    atMs === undefined || value === undefined ? [] : [{ labels, atMs, value }],
+  );
+}
+
+function unreadable(endpoint: Endpoint): never {
+  throw endpoint.strange('query', 'a time or a value that cannot be read');
 }
 
 export const writeMarker = (

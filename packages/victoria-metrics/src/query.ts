@@ -55,7 +55,13 @@ export async function totalSamples(endpoint: Endpoint, request: SelectionRequest
     const sums = batch.map((selector) => `sum(count_over_time(${selector}[${duration(stepMs)}]))`);
     // Results without labels would be one and the same to `union`.
     const marked = sums.map((sum, at) => `label_set(${sum},"selector","${at}")`);
-    for (const { samples } of await countAll(endpoint, unionOf(marked), request)) total += samples;
+    const open = new Set(batch.map((_, at) => String(at)));
+    for (const { series, samples } of await countAll(endpoint, unionOf(marked), request)) {
+      const { selector } = series.labels;
+      if (!open.delete(selector ?? ''))
+        throw endpoint.strange('query', 'sums of something else than was asked for');
+      total += samples;
+    }
   }
   return total;
 }
@@ -72,10 +78,16 @@ export async function countsBy(
   const grid = new GridReader(request);
   const answer = queryRange(endpoint, query, request, ({ metric, values }) => {
     const { labels, samples } = new SeriesTally(endpoint, metric, grid.read(values));
-    return [label === undefined ? '' : (labels[label] ?? ''), samples] as const;
+    const own = label !== undefined && Object.hasOwn(labels, label) ? labels[label] : undefined;
+    return [own ?? '', samples] as const;
   });
   const sums = new Map<string, Float64Array>();
-  for await (const part of answer) for (const [value, samples] of part) sums.set(value, samples);
+  for await (const part of answer) {
+    for (const [value, samples] of part) {
+      if (sums.has(value)) throw endpoint.strange('query', 'two sums of the same series');
+      sums.set(value, samples);
+    }
+  }
   return sums;
 }
 
@@ -125,12 +137,9 @@ async function countAll(
   const request = { window, stepMs: window.toMs - window.fromMs, signal };
   const grid = new GridReader(request);
   const answer = queryRange(endpoint, query, request, ({ metric, values }) => {
+    if (values === '') throw new MatrixError('a count that is none');
     const counted = grid.read(values);
-    const samples = counted[0] ?? 0;
-    if (values === '' || !Number.isSafeInteger(samples) || samples < 0) {
-      throw new MatrixError(`a count that is none: ${values}`);
-    }
-    return { series: new SeriesTally(endpoint, metric, counted), samples };
+    return { series: new SeriesTally(endpoint, metric, counted), samples: counted[0] ?? 0 };
   });
   const all: { series: SeriesTally; samples: number }[] = [];
   for await (const part of answer) all.push(...part);

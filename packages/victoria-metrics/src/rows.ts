@@ -1,4 +1,5 @@
 import type { Endpoint } from './endpoint.ts';
+import { withoutKeys } from './errors.ts';
 import {
   blockOfLines,
   type ExportLine,
@@ -6,9 +7,9 @@ import {
   LineError,
   lineThrough,
   parseLine,
-  portableValue,
   readLines,
 } from './lines.ts';
+import { portableValue } from './number.ts';
 import type { SelectionRequest } from './query.ts';
 import { endToAskFor, exportForm } from './time.ts';
 
@@ -45,7 +46,7 @@ export async function* exportLines<T>(
       yield { ...own, read: own.lines.map((line) => read(parseLine(line))) };
     }
   } catch (error) {
-    if (error instanceof LineError) throw endpoint.strange('export', error.message);
+    if (error instanceof LineError) throw endpoint.strange('export', withoutKeys(error.message));
     throw endpoint.broken('export', error);
   } finally {
     response.body.destroy();
@@ -63,7 +64,10 @@ function blockThrough(block: LineBlock, toMs: number): LineBlock {
 /** The timestamps of a line's samples that count: staleness markers and not-a-numbers are no samples. */
 export function sampleTimestamps(line: ExportLine): Float64Array {
   const { timestamps } = line;
-  if (!line.hasSpecialValues) return timestamps;
-  const values = line.values();
-  return timestamps.filter((_, at) => portableValue(values[at] ?? 'null') !== undefined);
+  if (!line.hasSpecialValues) {
+    line.assertPlainValues(timestamps.length);
+    return timestamps;
+  }
+  const values = line.values(timestamps.length);
+  return timestamps.filter((_, at) => portableValue(values[at] as string) !== undefined);
 }

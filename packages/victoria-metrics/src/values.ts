@@ -1,8 +1,8 @@
 import { seriesKey } from '@vm-sync/core';
 import type { Endpoint } from './endpoint.ts';
-import { emptyGrid, type Grid } from './grid.ts';
-import { portableValue } from './lines.ts';
+import { emptyGrid, type Grid, readPoints } from './grid.ts';
 import { MatrixError, type MatrixSeries } from './matrix.ts';
+import { readValue } from './number.ts';
 import {
   queryBatches,
   queryRange,
@@ -52,34 +52,12 @@ export async function* sums(endpoint: Endpoint, request: TallyRequest): AsyncGen
 
 function readSums(text: string, grid: Grid): Float64Array {
   const numbers = emptyGrid(grid).fill(Number.NaN);
-  for (const [atMs, value] of readPoints(text)) {
-    const at = Math.round((atMs - grid.window.fromMs) / grid.stepMs) - 1;
-    if (!(at >= 0 && at < numbers.length)) throw notPoint(text);
-    numbers[at] = value;
+  for (const { at, text: value } of readPoints(text, grid)) {
+    const sum = readValue(value);
+    if (sum === undefined) throw new MatrixError(`a sum that is none: ${value.slice(0, 100)}`);
+    numbers[at] = sum;
   }
   return numbers;
-}
-
-/** The time in milliseconds and the value of every point; values may be infinite. */
-function readPoints(text: string): [number, number][] {
-  const points: [number, number][] = [];
-  for (const [, seconds, value] of text.matchAll(/\[([^,\]]+),"([^"]*)"\]/g)) {
-    points.push([Number(seconds) * 1000, readValue(value ?? '')]);
-  }
-  // Whatever is no point would be left out without a word.
-  if (points.length !== text.split('[').length - 1) throw notPoint(text);
-  return points;
-}
-
-const notPoint = (text: string): MatrixError =>
-  new MatrixError(`a sum that is none: ${text.slice(0, 100)}`);
-
-/** The spellings of both versions. */
-function readValue(text: string): number {
-  const word = portableValue(text);
-  if (word === '+Inf') return Number.POSITIVE_INFINITY;
-  if (word === '-Inf') return Number.NEGATIVE_INFINITY;
-  return word === undefined || word === '' ? Number.NaN : Number(word);
 }
 
 /** Samples of one series in the order of time. */
@@ -99,10 +77,11 @@ export async function readValues(
     const key = seriesKey(labels);
     const samples = found.get(key) ?? [];
     found.set(key, samples);
-    for (const [at, text] of line.values().entries()) {
+    for (const [at, text] of line.values(timestamps.length).entries()) {
       const value = readValue(text);
       // Staleness markers are no samples.
-      if (!Number.isNaN(value)) samples.push([timestamps[at] as number, value]);
+      if (value !== undefined && !Number.isNaN(value))
+        samples.push([timestamps[at] as number, value]);
     }
   });
   for await (const _ of answer);

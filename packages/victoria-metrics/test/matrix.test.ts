@@ -123,6 +123,7 @@ test.each([
   ['a tail without end', `${answered([entry('{}')]).slice(0, -2)}${'x'.repeat(200_000)}`],
   ['a label that is no text', answered([entry('{"a":1}')])],
   ['a series without labels', answered(['{"values":[[1,"2"]]}'])],
+  ['a list that is said twice', answered([entry('{}')], undefined, ',"data":{"result":[]}')],
   ['two answers', `${answered([entry('{}')])}${answered([entry('{}')])}`],
   ['a long page', 'x'.repeat(200_000)],
 ])('%s is no answer', async (_, text) => {
@@ -156,8 +157,8 @@ describe('points', () => {
     ['none', '', [0, 0, 0, 0]],
     ['all', '[900,"5"],[1200,"4"],[1500,"0"],[1800,"123456"]', [5, 4, 0, 123_456]],
     ['some', '[1200,"4"],[1800,"1"]', [0, 4, 0, 1]],
-    ['written otherwise', '[9e2,"5"], [1200.0,"1e+06"],[1500,"-0.25"]', [5, 1e6, -0.25, 0]],
-    ['of many digits', '[900,"12345678901234567800"]', [Number('12345678901234567800'), 0, 0, 0]],
+    ['written otherwise', '[9e2,"5"], [1200.0,"1e+06"],[1500,"0"]', [5, 1e6, 0, 0]],
+    ['of many digits', '[900,"9007199254740991"]', [Number.MAX_SAFE_INTEGER, 0, 0, 0]],
   ])('%s of them', (_, values, expected) => {
     expect([...readGrid(values, grid)]).toEqual(expected);
     const reader = new GridReader(grid);
@@ -183,8 +184,23 @@ describe('points', () => {
     '[600,"2"]',
     '[2100,"2"]',
     '[900,"2"],[99999999,"2"]',
+    '[900,"2"],[900,"2"]',
+    '[1200,"2"],[900,"2"]',
+    '[901,"2"]',
+    '[900.001,"2"]',
+    '[900,"0x10"]',
+    '[900," 2"]',
+    '[900,"02"]',
+    '[900,"1e999"]',
+    '[900,"2"],[900.0,"3"]',
   ])('%s is none', (values) => {
     expect(() => readGrid(values, grid)).toThrow(MatrixError);
+    expect(() => new GridReader(grid).read(values)).toThrow(MatrixError);
+  });
+
+  test.each(['-0.25', '1.5', '-1', '12345678901234567800'])('%s is no count', (text) => {
+    const values = `[900,"${text}"]`;
+    expect([...readGrid(values, grid)]).toEqual([Number(text), 0, 0, 0]);
     expect(() => new GridReader(grid).read(values)).toThrow(MatrixError);
   });
 
