@@ -2,6 +2,7 @@ import {
   afterRun,
   type Chunk,
   CONFIRM_AFTER_MS,
+  doneSinceStart,
   errorText,
   learnRates,
   noteRepaired,
@@ -48,7 +49,8 @@ export async function settleRun(
     const settled = { id: run.id, atMs, direction, windows, samples, bytes, backfillId, recovery };
     const after = afterRun(state, settled);
     if (after !== state) {
-      const repaired = await repairedChunks(context, job);
+      const done = await doneChunks(context, job, atMs);
+      const repaired = doneSinceStart(done, after.startedMs[direction.destination]);
       await memory.save({ ...after, stuck: noteRepaired(after.stuck, direction, repaired, atMs) });
     }
   }
@@ -67,7 +69,11 @@ export async function settleRun(
 }
 
 /** The chunks of a run that were read back as complete. */
-async function repairedChunks({ repairs }: SchedulerContext, job: Job): Promise<Chunk[]> {
+async function doneChunks(
+  { repairs }: SchedulerContext,
+  job: Job,
+  atMs: number,
+): Promise<{ chunk: Chunk; doneMs: number }[]> {
   const { processed = {} } = await job.getDependencies();
   const ids = Object.entries(processed).flatMap(([key, value]) => {
     const result = ChunkResult.safeParse(value);
@@ -77,7 +83,7 @@ async function repairedChunks({ repairs }: SchedulerContext, job: Job): Promise<
   const jobs = await Promise.all(ids.map((id) => repairs.getJob(id)));
   return jobs.flatMap((one) => {
     const order = ChunkOrder.safeParse(one?.data);
-    return order.success ? [order.data.chunk] : [];
+    return order.success ? [{ chunk: order.data.chunk, doneMs: one?.finishedOn ?? atMs }] : [];
   });
 }
 

@@ -45,6 +45,10 @@ export function siteNowMs(nowMs: number, { clock }: Pick<SiteObservation, 'clock
   return certainMs > CLOCK_TOLERANCE_MS ? nowMs + clock.offsetMs : nowMs;
 }
 
+/** When it was by our clock what a site dates by its own; where that does not differ certainly, the same. */
+export const ourTimeMs = (siteMs: number, site: Pick<SiteObservation, 'clock'>): number =>
+  siteMs - siteNowMs(0, site);
+
 /** How far the fastest of the sites' clocks is ahead of ours, 0 within the tolerance. */
 export function aheadOfUsMs(observations: readonly SiteObservation[]): number {
   const { mostMs } = certainSpan(observations);

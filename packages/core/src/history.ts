@@ -34,8 +34,14 @@ export function nextPass(
   history: History,
   now: { readonly nowMs: number; readonly lookBackFromMs: number; readonly restarted: boolean },
 ): History {
-  const old = history.passDone && now.nowMs - history.begunMs >= AGAIN_AFTER_MS;
-  if (!old && !now.restarted) return history;
+  // Either way: a clock that was ahead and has been set right would keep the next pass away for as long.
+  const agoMs = Math.abs(now.nowMs - history.begunMs);
+  const old = history.passDone && agoMs >= AGAIN_AFTER_MS;
+  if (!old && !now.restarted) {
+    // The horizon goes back with a clock: what is newer than it is not judged.
+    const surveyedFromMs = Math.min(history.surveyedFromMs, now.lookBackFromMs);
+    return { ...history, surveyedFromMs };
+  }
   return {
     ...history,
     begunMs: now.nowMs,

@@ -7,7 +7,7 @@ import {
   reopenBackfills,
 } from './backfill.ts';
 import { ageOut, type BeyondRepair } from './beyond.ts';
-import { aheadOfUsMs } from './clock.ts';
+import { aheadOfUsMs, ourTimeMs } from './clock.ts';
 import { type Conflicts, conflictsAfter, NO_CONFLICTS } from './conflict.ts';
 import { directionDoubts } from './direction.ts';
 import { type DirectionMemory, NO_DIRECTION } from './direction-memory.ts';
@@ -208,11 +208,10 @@ export function beforeCheck(
   }
 
   const startedMs = { ...state.startedMs };
-  let recentRepairs = state.recentRepairs.filter(
-    (repair) => now.nowMs - repair.settledMs < REPAIR_MEMORY_MS,
-  );
+  let { recentRepairs } = state;
   let restarted = false;
-  for (const { site, startedMs: started } of now.observations) {
+  for (const observation of now.observations) {
+    const { site, startedMs: started } = observation;
     const before = startedMs[site];
     if (started === undefined) continue;
     startedMs[site] = started;
@@ -220,9 +219,14 @@ export function beforeCheck(
     restarted = true;
     const key = directionKey(reverse(directionFrom(site)));
     stuck = forgetInto(stuck, key);
+    // All that were recent when it was seen last: it may have been killed right then, and away for hours since.
     const forgotten = recentRepairs.filter((repair) => repair.direction === key);
     if (forgotten.length === 0) continue;
-    recentRepairs = recentRepairs.filter((repair) => repair.direction !== key);
+    // What was repaired since it came back may go with its next kill.
+    const backMs = ourTimeMs(started, observation) - CONFIRM_AFTER_MS;
+    recentRepairs = recentRepairs.filter(
+      (repair) => repair.direction !== key || repair.settledMs > backMs,
+    );
     const windows = forgotten.map((repair) => repair.window);
     const { sinceMs } = marks[key] as Mark;
     // What lies in marked time is due again anyway.
@@ -231,10 +235,14 @@ export function beforeCheck(
     marks[key] = reopen(marks[key] as Mark, windows);
     events.push({ kind: 'repairs-reopened', site, windows: forgotten.length });
   }
+  recentRepairs = recentRepairs.filter((repair) => now.nowMs - repair.settledMs < REPAIR_MEMORY_MS);
   const lookBackFromMs = alignDownMs(now.horizonMs - now.queryWindowMs, now.stepMs);
   for (const key of DIRECTION_KEYS) {
     const before = history[key];
-    history[key] = before && nextPass(before, { nowMs: now.nowMs, lookBackFromMs, restarted });
+    // What is older than the first check is no part of a look-back that a clock has set back.
+    const settledMs = Math.min(marks[key]?.sinceMs ?? 0, now.horizonMs);
+    const at = { nowMs: now.nowMs, lookBackFromMs: Math.max(lookBackFromMs, settledMs), restarted };
+    history[key] = before && nextPass(before, at);
   }
   const settled = { marks, history, backfills, beyondRepair, stuck, startedMs, recentRepairs };
   return { state: { ...state, ...settled }, events };

@@ -139,6 +139,15 @@ export function noteRepaired(
   return bounded([...attempts.values()], atMs);
 }
 
+/**
+ * Of chunks that were read back as complete, those that their destination has had since it started (as a check saw it
+ * last): what was done before may have gone with a kill, and is no repair that changed nothing.
+ */
+export const doneSinceStart = (
+  done: readonly { readonly chunk: Chunk; readonly doneMs: number }[],
+  startedMs: number | null,
+): Chunk[] => done.flatMap(({ chunk, doneMs }) => (doneMs > (startedMs ?? 0) ? chunk : []));
+
 /** A chunk that failed for good because the destination does not have what it accepted. */
 export interface ShortChunk {
   readonly chunk: Chunk;

@@ -292,26 +292,44 @@ describe('a destination that restarts', () => {
   };
 
   test('makes its recent repairs due again, and says so', () => {
-    const step = check(repaired(nowMs - 60_000), {
-      nowMs,
-      started: { ...started, dr: 2_000 },
-      proves: false,
-    });
+    const back = { ...started, dr: nowMs - 30_000 };
+    const step = check(repaired(nowMs - 60_000), { nowMs, started: back, proves: false });
     expect(step.events[0]).toEqual({ kind: 'repairs-reopened', site: 'dr', windows: 1 });
     expect(step.state.marks['primary-to-dr']?.unproven[0]).toEqual(window);
     expect(step.state.failbackReady).toBe(false);
     expect(step.state.recentRepairs).toEqual([]);
-    const next = check(step.state, { nowMs: nowMs + 120_000, started: { ...started, dr: 2_000 } });
+    const next = check(step.state, { nowMs: nowMs + 120_000, started: back });
     expect(kinds(next)).toEqual([]);
+  });
+
+  test('may take a repair with it that settled between its restart and the check that notices', () => {
+    const settledMs = nowMs - 2_000;
+    const back = { ...started, dr: nowMs - 20_000 };
+    const step = check(repaired(settledMs), { nowMs, started: back });
+    expect(step.state.marks['primary-to-dr']?.unproven).toEqual([window]);
+    const again = { ...started, dr: nowMs + 1_000 };
+    const killed = check(step.state, { nowMs: nowMs + 120_000, started: again, proves: false });
+    expect(killed.state.marks['primary-to-dr']?.unproven[0]).toEqual(window);
+  });
+
+  test('makes repairs due again also when it was away for longer than they are remembered', () => {
+    const laterMs = nowMs + 2 * REPAIR_MEMORY_MS;
+    const step = check(repaired(nowMs), {
+      nowMs: laterMs,
+      started: { ...started, dr: laterMs - 1_000 },
+      proves: false,
+    });
+    expect(step.events[0]).toEqual({ kind: 'repairs-reopened', site: 'dr', windows: 1 });
   });
 
   test.each<[string, number, Partial<Record<Site, number>>]>([
     ['the source restarted', nowMs - 60_000, { primary: 2_000, dr: 1_000 }],
     ['nobody restarted', nowMs - 60_000, started],
-    ['the repair is long on disk', nowMs - REPAIR_MEMORY_MS, { ...started, dr: 2_000 }],
+    ['the repair is long on disk', nowMs - REPAIR_MEMORY_MS - 60_000, { ...started, dr: 2_000 }],
     ['nothing is known of a restart', nowMs - 60_000, {}],
   ])('is nothing where %s', (_, settledMs, now) => {
-    const step = check(repaired(settledMs), { nowMs, started: now });
+    const seen = check(repaired(settledMs), { nowMs: nowMs - 30_000, started });
+    const step = check(seen.state, { nowMs, started: now });
     expect(kinds(step)).toEqual([]);
     expect(step.state.failbackReady).toBe(true);
   });
@@ -717,6 +735,7 @@ describe('history', () => {
 
   test('is looked at again every hour, without taking READY back', () => {
     expect(begun(2_000, startMs + 59 * 60_000, surveyed)).toEqual(done);
+    expect(begun(2_000, startMs - 60 * 60_000, surveyed)).toMatchObject({ passDone: false });
     const again = begun(2_000, startMs + 60 * 60_000, surveyed);
     expect(again).toMatchObject({ passDone: false, complete: true });
     expect(again.surveyedFromMs).toBeGreaterThan(0);

@@ -294,12 +294,13 @@ async function compare(
   // Equality of nothing with nothing proves nothing: READY must not follow from a selector that selects no series.
   if (found.tallied.sourceSamples === 0)
     throw nothingCompared(pair, mergeWindows([...due, ...lookBack]));
-  const backfills = await look.backfills(
-    state.backfills,
-    subtractWindows(due, found.forward().proven),
-  );
+  const { proven, damaged } = found.forward();
+  // What the look-back found is planned already, as what is due.
+  const planned = [...subtractWindows(due, proven), ...damaged];
+  const backfills = await look.backfills(state.backfills, planned);
   const surplus = await look.surplus(found, settings, { nowMs, horizonMs, observations });
-  const history = await look.survey(found, settings.surveyMs);
+  const ofBackfills = backfills.flatMap((one) => one.found.damaged);
+  const history = await look.survey(found, settings.surveyMs, ofBackfills);
   const backward = found.backward();
   const clean = found.isClean();
   const series = found.seriesAtOnce();
@@ -391,10 +392,10 @@ class Look {
   }
 
   /** Looks at open backfills, without what is due anyway: no sample is in two plans. */
-  async backfills(all: readonly Backfill[], stillDue: readonly Window[]): Promise<BackfillFound[]> {
+  async backfills(all: readonly Backfill[], planned: readonly Window[]): Promise<BackfillFound[]> {
     const { pair, measure, scope } = this.#comparison;
     const shown: BackfillFound[] = [];
-    const taken = [...stillDue, ...this.#setAside.repairing];
+    const taken = [...planned, ...this.#setAside.repairing];
     for (const { id, direction, state, match, unproven } of all) {
       if (state !== 'open' || direction !== directionKey(pair.direction)) continue;
       if (this.#setAside.backfilling.has(id)) continue;
@@ -418,9 +419,9 @@ class Look {
 
   /**
    * Goes on with the survey when nothing is wrong, and looks at what it points to: proven time in which samples are
-   * missing now. That is due again.
+   * missing now. That is due again; what a backfill of this check has planned is left to it.
    */
-  async survey(found: Findings, surveyMs: number): Promise<History> {
+  async survey(found: Findings, surveyMs: number, planned: readonly Window[]): Promise<History> {
     const { pair, measure } = this.#comparison;
     const key = directionKey(pair.direction);
     const [history, mark] = [this.#state.history[key] as History, this.#state.marks[key] as Mark];
@@ -431,7 +432,7 @@ class Look {
     const limits = { edgeMs: this.#edgeMs, deadlineMs: now() + spendMs, now };
     const seen = await surveyHistory(this.#comparison, { history, mark }, limits);
     const suspect = onGrid(seen.suspect, measure.stepMs, this.#edgeMs);
-    await this.#seekAndProve(this.#comparison, suspect, found, null);
+    await this.#seekAndProve(this.#comparison, subtractWindows(suspect, planned), found, null);
     return seen.history;
   }
 
@@ -464,21 +465,22 @@ class Look {
       forward.damaged,
     );
     const edgeMs = repairEdgeMs(at.nowMs, back, at.observations);
-    const all = onGrid(openAfter(backKey, found.backward()), measure.stepMs, edgeMs);
+    const open = settled(openAfter(backKey, found.backward()), at.horizonMs);
+    const all = onGrid(open, measure.stepMs, edgeMs);
     const asked = reconcile?.state === 'open' && reconcile.direction === backKey;
     const wanted = recover === 'everything';
     const setAside = await this.#context.setAsideRecoveries(back, wanted || asked);
     // Without time for it nothing is looked at.
     const busy = surplusMs > 0 ? [...unsettled, ...setAside.inHand] : all;
-    const open = subtractWindows(all, busy);
-    const toRecover = wanted ? open : asked ? openOf(reconcile, open) : [];
+    const free = subtractWindows(all, busy);
+    const toRecover = wanted ? free : asked ? openOf(reconcile, free) : [];
     const findings = new Findings(measure.stepMs, setAside.covers);
     this.#tell('looking backwards');
     const deadlineMs = this.#context.now() + surplusMs;
     const look = await findSurplus(
       backwards(this.#comparison),
       {
-        open,
+        open: free,
         wanted: onGrid(toRecover, measure.stepMs, edgeMs),
         known: this.#state.surplus[backKey],
         nowMs: at.nowMs,
