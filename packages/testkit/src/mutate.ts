@@ -169,7 +169,8 @@ export const valueDamages: fc.Arbitrary<ValueDamage[]> = fc.array(
 /** The value with these damages, as it comes out of JSON. */
 export function mutateValue(value: unknown, all: readonly ValueDamage[]): unknown {
   const holder: Holder = { whole: copied(value) };
-  for (const one of all) damagePart(holder, one);
+  // A copy of what is put in: the next damage may hit it, and nothing may come to hold itself.
+  for (const one of all) damagePart(holder, { ...one, by: copied(one.by) });
   return copied(holder['whole']);
 }
 

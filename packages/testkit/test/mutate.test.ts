@@ -39,6 +39,14 @@ test('values stay JSON, and get properties that objects inherit only as their ow
   expect(value).toEqual(JSON.parse(text));
 });
 
+test('what is put in stays as it is, whatever hits it afterwards', () => {
+  const by = { a: 1 };
+  const put = { at: 0, how: 'replace', by, name: 'x' } as const;
+  const into = { at: 0, how: 'add', by, name: 'b' } as const;
+  expect(mutateValue(null, [put, into, into])).toEqual({ a: 1, b: { a: 1 } });
+  expect(by).toEqual({ a: 1 });
+});
+
 test('any damages fit anything', () =>
   fuzz('mutator', 300, fc.tuple(fc.uint8Array(), damages, fc.json(), valueDamages), (input) => {
     const [bytes, some, json, more] = input;

@@ -155,7 +155,11 @@ describe('what a site says of itself', () => {
       .map(([name, value]) => `flag{name="${name}", value="${value}"} 1\n`)
       .join('');
   const site = (page: string) =>
-    answering((path) => (path.startsWith('/metrics') ? page : vector('1795646000')));
+    answering((path) => {
+      if (path.startsWith('/metrics')) return page;
+      const names = JSON.stringify({ status: 'success', data: ['up'] });
+      return path.includes('/label/') ? names : vector('1795646000');
+    });
 
   test.each([
     ['a page that breaks off', `vm_rows 5\n${flags({}).slice(0, -10)}`],
