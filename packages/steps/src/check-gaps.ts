@@ -302,6 +302,7 @@ async function compare(
   const ofBackfills = backfills.flatMap((one) => one.found.damaged);
   const history = await look.survey(found, settings.surveyMs, ofBackfills);
   const backward = found.backward();
+  const damagedBackward = mergeWindows([...backward.damaged, ...look.onlyThere]);
   const clean = found.isClean();
   const series = found.seriesAtOnce();
   const last = makeWindow(alignDownMs(horizonMs - queryWindowMs, stepMs), horizonMs);
@@ -329,7 +330,7 @@ async function compare(
       backward: withoutRepairing(
         {
           proven: [...backward.proven, ...surplus.proven],
-          damaged: subtractWindows(backward.damaged, surplus.proven),
+          damaged: subtractWindows(damagedBackward, surplus.proven),
         },
         surplus.repairing,
       ),
@@ -350,6 +351,8 @@ async function compare(
 /** What one check looks at, piece by piece; plans are begun as soon as they are made. */
 class Look {
   readonly plans: Plan[] = [];
+  /** Where backfills found samples that only the destination has: known, it is told and recovered as any such time. */
+  readonly onlyThere: Window[] = [];
   readonly #context: CheckContext;
   readonly #comparison: Comparison;
   readonly #state: SyncState;
@@ -412,6 +415,7 @@ class Look {
         continue;
       }
       taken.push(...found.forward().damaged);
+      this.onlyThere.push(...found.backward().damaged);
       shown.push({ id, found: found.forward() });
     }
     return shown;

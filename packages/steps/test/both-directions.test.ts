@@ -9,6 +9,7 @@ import {
   type SyncState,
   scopeOf,
   shownSurplus,
+  startBackfill,
   startReconcile,
   totalConflicts,
 } from '@vm-sync/core';
@@ -240,6 +241,43 @@ test('a reconcile recovers what was open when it was asked for, once, and is don
     state = one.state;
   }
   expect(shownSurplus(state)).toMatchObject({ samples: 1 });
+});
+
+/** Of an hour ten hours before the first check, the active site lacks a sample, and the passive one another. */
+function sitesWithOldLosses(): Sites {
+  const sites = sitesWith([]);
+  const old = every(11).map((atMs) => atMs - 10 * 3_600_000);
+  sites.primary.store({ __name__: 'old' }, old.toSpliced(20, 1));
+  sites.dr.store({ __name__: 'old' }, old.toSpliced(40, 1));
+  return sites;
+}
+
+/** Checks, with a backfill over all history after the first one. */
+async function backfilled(sites: Sites, settings: CheckSettings): Promise<SyncState> {
+  let { state } = await round(sites, EMPTY_STATE, NOW_MS, settings);
+  const window = { fromMs: FROM_MS - 12 * 3_600_000, toMs: FROM_MS };
+  state = startBackfill(state, { id: 'b', window, match: [], requestedMs: NOW_MS }).state;
+  for (let at = 1; at < 9; at++) {
+    state = (await round(sites, state, NOW_MS + at * CONFIRM_AFTER_MS, settings)).state;
+    if (lacking(sites.primary, sites.dr, 0) > 0) expect(state.failbackReady).toBe(false);
+  }
+  expect(lacking(sites.primary, sites.dr, 0)).toBe(0);
+  expect(state.failbackReady).toBe(true);
+  return state;
+}
+
+test('what a backfill finds on the passive site only is recovered with both directions, before READY is said', async () => {
+  const sites = sitesWithOldLosses();
+  const state = await backfilled(sites, { ...BOTH, threshold: 1 });
+  expect(lacking(sites.dr, sites.primary, 0)).toBe(0);
+  expect(shownSurplus(state)).toBeUndefined();
+});
+
+test('what a backfill finds on the passive site only is counted and shown by default', async () => {
+  const sites = sitesWithOldLosses();
+  const state = await backfilled(sites, { ...FORWARD, threshold: 1 });
+  expect(lacking(sites.dr, sites.primary, 0)).toBe(1);
+  expect(shownSurplus(state)).toMatchObject({ samples: 1, series: 1 });
 });
 
 test('what has been counted is not compared again in every check, but is after a while', async () => {
