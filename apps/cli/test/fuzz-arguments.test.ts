@@ -1,6 +1,6 @@
 import { fuzz } from '@vm-sync/testkit';
 import fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { runCli } from '../src/cli.ts';
 
 /** Commands that do their work without settings read from standard input, or go on until somebody ends them. */
@@ -56,6 +56,9 @@ const argument = fc.oneof(
 );
 
 test('arguments of any kind end in one of three exit codes, with a word on what is wrong', async () => {
+  // Other files run in this process too; --no-color sets some of it.
+  onTestFinished(() => void vi.unstubAllEnvs());
+  for (const name of ['NO_COLOR', 'FORCE_COLOR']) vi.stubEnv(name, process.env[name]);
   for (const name of Object.keys(process.env)) {
     if (/_VM_|^ROLE$|^REDIS_URL$/.test(name)) vi.stubEnv(name, undefined);
   }
