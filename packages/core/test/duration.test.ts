@@ -24,6 +24,9 @@ test.each<[string, number | undefined]>([
   ['Infinity', undefined],
   ['1h30', undefined],
   ['s', undefined],
+  // No date reaches so far.
+  ['99999999999y', undefined],
+  ['9'.repeat(400), undefined],
 ])('%j is %s ms', (text, ms) => {
   expect(parseDurationMs(text)).toBe(ms);
 });

@@ -23,6 +23,7 @@ test.each<[string[], 'primary' | 'dr' | 'unknown', string]>([
   [['192.0.2.1', '192.0.2.9'], 'unknown', '192.0.2.9 belongs to neither site'],
   [['192.0.2.10'], 'unknown', 'belongs to neither site'],
   [[], 'unknown', 'answers no address'],
+  [Array(900).fill('192.0.2.1'), 'primary', '192.0.2.1 and 896 more, the primary site'],
 ])('the answer %j means %s', (addresses, site, words) => {
   const active = ask(...addresses);
   expect(active.site).toBe(site);

@@ -103,9 +103,11 @@ const DAYS_MOST = 36_500;
 const seconds = (minimumMs: number) =>
   z.string().transform((text, context) => {
     const ms = parseDurationMs(text);
-    if (ms !== undefined && ms >= minimumMs && ms <= DAYS_MOST * 86_400_000) return ms;
+    const isTooLong = ms !== undefined && ms > DAYS_MOST * 86_400_000;
+    if (ms !== undefined && ms >= minimumMs && !isTooLong) return ms;
+    const bound = isTooLong ? `at most ${DAYS_MOST}d` : `at least ${minimumMs / 1000}s`;
     context.addIssue(
-      `expected seconds or a duration such as 90s, 2m or 1h of at least ${minimumMs / 1000}s and at most ${DAYS_MOST}d, got ${JSON.stringify(text)}`,
+      `expected seconds or a duration such as 90s, 2m or 1h of ${bound}, got ${JSON.stringify(text)}`,
     );
     return z.NEVER;
   });

@@ -238,6 +238,11 @@ test.each([
     '0',
     'CHECK_INTERVAL: expected seconds or a duration such as 90s, 2m or 1h of at least 1s, got "0"',
   ],
+  [
+    'CHECK_INTERVAL',
+    '36501d',
+    'CHECK_INTERVAL: expected seconds or a duration such as 90s, 2m or 1h of at most 36500d',
+  ],
   ['CHECK_INTERVAL', '5 m', 'CHECK_INTERVAL: expected seconds or a duration'],
   ['GAP_THRESHOLD', '0', 'GAP_THRESHOLD: expected a share above 0 and up to 1, got "0"'],
   ['GAP_THRESHOLD', '1.1', 'GAP_THRESHOLD: expected a share'],
