@@ -39,7 +39,7 @@ const JUDGE_EVERY_MS = 1_500;
  * killed between writing its state file and Redis leaves it there so long.
  */
 const VALID_MS = 3 * 2_000 + 10_000;
-const LEAD_MS = 10_000;
+const LEAD_MS = 4_000;
 
 /**
  * Watches everything that says READY, and calls `violate` where the databases say otherwise: a sample up to
