@@ -84,6 +84,22 @@ export const FOUND: readonly (readonly [string, Story])[] = [
       well(2),
     ]),
   ],
+  [
+    'after a clock had gone back, a survey judged time beyond the horizon',
+    story([
+      well(3),
+      { act: 'time passes', s: 7_500 },
+      well(2),
+      { act: 'killed', site: 'dr', forgetS: 0 },
+      { act: 'lose', site: 'dr', back: 2, buckets: 1, what: 'all' },
+      check,
+      { act: 'work', chunks: 9, how: 'nothing' },
+      { act: 'settle', how: 'once' },
+      { act: 'clock', aheadS: -6_000 },
+      { act: 'lose', site: 'dr', back: 8, buckets: 1, what: 'a' },
+      check,
+    ]),
+  ],
 ];
 
 /** Histories that random ones hardly meet, each with what it must not come to. */
