@@ -6,8 +6,8 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   ssr: { resolve: { conditions: ['@vm-sync/source', 'node'] } },
-  // Two at a time: by default a machine of two processors would run one.
-  test: { restoreMocks: true, maxWorkers: 2 },
+  // Three at a time, because many wait: by default a machine of two processors would run one.
+  test: { restoreMocks: true, maxWorkers: 3 },
 });
 
 /** For whole stacks of real processes, which mostly wait: many at a time, when the other projects are done. */

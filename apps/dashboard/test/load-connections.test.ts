@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { connect as openSocket, type Socket } from 'node:net';
 import { until } from '@vm-sync/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { CONNECTIONS_MOST } from '../src/http/limits.ts';
+import { connectionsOf } from './connections-of.ts';
 import { type Bench, readyStatus, startBench } from './setup.ts';
 
 /** Sooner than Node would end any of them by itself, and later than a busy machine needs. */
@@ -98,13 +98,3 @@ test('more connections than are allowed are refused, those that are served go on
   );
   expect(status).toBe(200);
 }, 120_000);
-
-/** Established connections to a dashboard, as the kernel knows them. */
-async function connectionsOf({ dashboard }: Bench): Promise<number> {
-  const port = Number(new URL(dashboard.url).port).toString(16).toUpperCase().padStart(4, '0');
-  const lines = (await readFile('/proc/self/net/tcp', 'utf8')).trim().split('\n').slice(1);
-  return lines.filter((line) => {
-    const [, local, , state] = line.trim().split(/\s+/);
-    return local?.endsWith(`:${port}`) && state === '01';
-  }).length;
-}

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { runChaos } from '../src/chaos/run-chaos.ts';
 
 // Short runs of the same that `pnpm chaos` does for as long as anybody likes.
-test.concurrent.each([{ seed: 11, lengthMs: 40_000 }])(
+test.concurrent.each([{ seed: 11, lengthMs: 25_000 }])(
   'chaos of seed $seed: nothing lost, nothing doubled, no false READY',
   async (options) => {
     const { faults, samplesWritten, seen } = await runChaos(options);
