@@ -19,9 +19,9 @@ export const endToEnd = defineConfig({
     // A machine that is busy with other things may need a second try to be in time. What was found wrong is wrong: only
     // waits that ran out are tried again, never an assertion.
     retry: { count: 1, condition: /^waited [\d.]+ s for|^Test timed out|Address already in use/ },
-    // Files more than tests of one: the last ones, alone, would leave the processors idle.
+    // Each stack checks every two seconds while it lives: with more of them the processors have time for nothing else.
     maxConcurrency: 3,
-    maxWorkers: 6,
+    maxWorkers: 4,
     // What they share are folders and ports, which are each test's own; loading it all for every file takes a second each.
     isolate: false,
     sequence: { groupOrder: 1 },

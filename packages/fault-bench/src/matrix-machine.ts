@@ -35,7 +35,6 @@ export type MachineFault = (typeof machineFaults)[number];
 
 /** These few are brought about in every run of the tests, at these stages; all of it with MATRIX=full. */
 export const quickCells: Partial<Record<MachineFault, readonly Stage[]>> = {
-  'Redis: wiped': ['export'],
   'worker: SIGKILL': ['import'],
 };
 
