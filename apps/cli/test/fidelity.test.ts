@@ -15,16 +15,16 @@ type Dedup = 'off' | '1ms' | '60s';
 
 const site = (version: VmVersion, dedup: Dedup) => ({ version, ...(dedup !== 'off' && { dedup }) });
 
-/** Every pair of versions, every way of deduplicating. */
+/** Every way of deduplicating, between versions; within one version only with MATRIX=full. */
 const pairs: [VmVersion, VmVersion, Dedup][] = [
   ['oldest', 'newest', 'off'],
   ['newest', 'oldest', 'off'],
   ['oldest', 'newest', '60s'],
   ['newest', 'oldest', '1ms'],
-  ['oldest', 'oldest', '1ms'],
-  ['newest', 'newest', '60s'],
-  ['newest', 'newest', 'off'],
 ];
+if (process.env['MATRIX'] === 'full') {
+  pairs.push(['oldest', 'oldest', '1ms'], ['newest', 'newest', '60s'], ['newest', 'newest', 'off']);
+}
 
 test.concurrent.each(pairs)(
   'odd names, labels and values, %s → %s, deduplication %s',

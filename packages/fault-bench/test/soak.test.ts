@@ -12,13 +12,12 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type ProcessName, type Stack, startStack } from '../src/index.ts';
 import { atRest, type Counts, countRedis, fileBytes, inspect } from './soak-counts.ts';
 
-/** `SOAK_MINUTES=25` soaks so long; the test command has no time for it. */
+/** `SOAK_MINUTES=25` soaks so long; the test command has no time for any of it. */
 const minutes = Number(process.env['SOAK_MINUTES'] ?? 0);
-const LONG = minutes > 0;
 
 /** Compilers and caches have what they want, and what is kept in numbers is on its way. */
-const WARM_MS = LONG ? 150_000 : 9_000;
-const SOAK_MS = LONG ? minutes * 60_000 : 12_000;
+const WARM_MS = 150_000;
+const SOAK_MS = minutes * 60_000;
 const TOLD_EVERY_MS = 120_000;
 
 const SERIES = { names: ['up', 'load'] };
@@ -32,7 +31,7 @@ const STATE_BYTES = 150_000;
 /** Of a heap after a full collection. */
 const HEAP_MIB = 12;
 
-test(
+test.runIf(minutes > 0)(
   'a soak: nothing that is held grows with the checks, and every loss is repaired',
   async () => {
     await using stack = await startStack({
@@ -98,13 +97,13 @@ test(
     tell('after warming up', start);
     const untilMs = performance.now() + SOAK_MS;
     for (let leftMs = SOAK_MS; leftMs > 0; leftMs = untilMs - performance.now()) {
-      if (LONG) tell(`${Math.round(leftMs / 60_000)} minutes left`, await count());
+      tell(`${Math.round(leftMs / 60_000)} minutes left`, await count());
       await sleep(Math.min(leftMs, TOLD_EVERY_MS));
     }
     const lost = await losses;
     await writer.stop();
-    // What was lost last is judged after a minute only, which the test command does not wait for.
-    const throughLeastMs = LONG ? Date.now() - 10_000 : 0;
+    // What was lost last is judged after a minute only.
+    const throughLeastMs = Date.now() - 10_000;
     const { detail } = await stack.untilState('every loss found and repaired', (state) => {
       const mark = state.detail.marks['primary-to-dr'];
       return mark?.unproven.length === 0 && (mark.throughMs ?? 0) > throughLeastMs;
@@ -114,11 +113,9 @@ test(
     const end = await count();
     tell('at the end', end);
     const checks = (await checksDone(redis)) - checked;
-    if (LONG) {
-      process.stdout.write(
-        `${checks} checks, ${lost.losses} losses, ${repaired.length} chunks done stand on the board; state file ${fileAtStart} → ${await fileBytes(stack.stateFile)} bytes; ${oracle.sightings.length} READYs seen\n`,
-      );
-    }
+    process.stdout.write(
+      `${checks} checks, ${lost.losses} losses, ${repaired.length} chunks done stand on the board; state file ${fileAtStart} → ${await fileBytes(stack.stateFile)} bytes; ${oracle.sightings.length} READYs seen\n`,
+    );
 
     expect(checks).toBeGreaterThan(SOAK_MS / 3_000);
     expect(lost.losses).toBeGreaterThan(0);
@@ -204,7 +201,6 @@ async function checksDone(redis: ReturnType<typeof connect>): Promise<number> {
 }
 
 function tell(when: string, counts: Readonly<Record<string, Counts>>): void {
-  if (!LONG) return;
   const lines = Object.entries(counts).map(([of, kinds]) => `  ${of}: ${JSON.stringify(kinds)}`);
   process.stdout.write(`${when}\n${lines.join('\n')}\n`);
 }
