@@ -8,6 +8,7 @@ import {
 } from '@vm-sync/testkit';
 import { expect, test } from 'vitest';
 import { hour, lastMinuteMs, minute, usualSeries, without } from './support/data.ts';
+import { full } from './support/full.ts';
 import { oddSeries } from './support/odd-series.ts';
 
 const bucket = 5 * minute;
@@ -22,7 +23,7 @@ const pairs: [VmVersion, VmVersion, Dedup][] = [
   ['oldest', 'newest', '60s'],
   ['newest', 'oldest', '1ms'],
 ];
-if (process.env['MATRIX'] === 'full') {
+if (full) {
   pairs.push(['oldest', 'oldest', '1ms'], ['newest', 'newest', '60s'], ['newest', 'newest', 'off']);
 }
 
