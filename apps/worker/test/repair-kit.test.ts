@@ -1,18 +1,10 @@
-import { EMPTY_STATE, NO_DIRECTION } from '@vm-sync/core';
-import {
-  CHUNK_OPTIONS,
-  ChunkOrder,
-  connect,
-  DutyStore,
-  KitStore,
-  openQueue,
-  Store,
-} from '@vm-sync/queue';
+import { CHUNK_OPTIONS, ChunkOrder, connect, KitStore, openQueue } from '@vm-sync/queue';
 import { createLogger, envToConfig, secretsOf } from '@vm-sync/runtime';
 import { startRedis, until } from '@vm-sync/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { startWorker } from '../src/index.ts';
 import { startFakeVm } from './fake-vm.ts';
+import { putInForce } from './put-in-force.ts';
 
 const secrets = { password: 'url-pass-41', token: 'header-token-42' };
 const SAMPLES = 120;
@@ -35,7 +27,7 @@ async function startBench() {
   connection.on('error', () => undefined);
   onTestFinished(() => connection.disconnect());
   const [dr, primary] = [await startFakeVm(SAMPLES), await startFakeVm(0)];
-  await putOrdersInForce(connection);
+  await putInForce(connection, order.chunk);
   const config = envToConfig({
     ROLE: 'dr',
     ACTIVE_SITE: 'dr',
@@ -50,35 +42,6 @@ async function startBench() {
   onTestFinished(() => queue.close());
   const stateOf = (id: string) => queue.getJobState(id);
   return { connection, dr, primary, queue, stateOf, kits: new KitStore(connection) };
-}
-
-async function putOrdersInForce(connection: ReturnType<typeof connect>): Promise<void> {
-  const store = new Store(connection, () => undefined);
-  const direction = { ...NO_DIRECTION, site: 'dr' as const, epoch: 1, confirmed: true };
-  await store.saveState({
-    ...EMPTY_STATE,
-    activeSite: 'dr',
-    direction: { ...direction, whyNoWriting: null },
-  });
-  await store.saveRun({
-    id: 'run-1',
-    direction: order.direction,
-    epoch: 1,
-    createdMs: toMs,
-    backfillId: null,
-    recovery: false,
-    cause: null,
-    state: 'open',
-    chunks: 1,
-    series: 1,
-    samplesPlanned: SAMPLES,
-    windows: [window],
-    settledMs: null,
-    samplesCopied: 0,
-    bytesCopied: 0,
-  });
-  const duty = new DutyStore(connection);
-  await duty.lendUntil((await duty.nowMs()) + 600_000);
 }
 
 test('a chunk that failed for good carries a repair kit until it is done, and no secret', async () => {

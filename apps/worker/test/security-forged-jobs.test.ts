@@ -1,11 +1,11 @@
-import { EMPTY_STATE, NO_DIRECTION } from '@vm-sync/core';
-import { CHUNK_OPTIONS, connect, DutyStore, openQueue, Store } from '@vm-sync/queue';
+import { CHUNK_OPTIONS, connect, openQueue } from '@vm-sync/queue';
 import { createLogger, envToConfig } from '@vm-sync/runtime';
 import { startRedis, until } from '@vm-sync/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startWorker } from '../src/index.ts';
 import { readOrder } from '../src/read-order.ts';
 import { startFakeVm } from './fake-vm.ts';
+import { putInForce } from './put-in-force.ts';
 
 const toMs = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;
 const good = {
@@ -64,7 +64,6 @@ async function startBench() {
   onTestFinished(() => connection.disconnect());
   const [dr, primary, stranger] = await Promise.all([120, 0, 500].map(startFakeVm));
   if (!dr || !primary || !stranger) throw new Error('three servers were started');
-  const store = new Store(connection, () => undefined);
   const config = envToConfig({
     ROLE: 'dr',
     ACTIVE_SITE: 'dr',
@@ -76,11 +75,11 @@ async function startBench() {
   onTestFinished(() => worker.close());
   const queue = openQueue('repairs', { url: redis.url });
   onTestFinished(() => queue.close());
-  return { connection, dr, primary, stranger, store, queue };
+  return { connection, dr, primary, stranger, queue };
 }
 
 test('whatever a job carries: only the two databases of the settings are asked, and only an order in force writes', async () => {
-  const { connection, dr, primary, stranger, store, queue } = await startBench();
+  const { connection, dr, primary, stranger, queue } = await startBench();
   const url = stranger.url;
   const elsewhere = {
     url,
@@ -112,7 +111,7 @@ test('whatever a job carries: only the two databases of the settings are asked, 
     expect([id, reason]).toEqual([id, expect.stringMatching(/is not a chunk that can be read/)]);
   }
   // Well made, but of a run that nobody began, of another time, or to the active site.
-  await putInForce(connection, store);
+  await putInForce(connection, good.chunk);
   const backwards = { source: 'primary', destination: 'dr' };
   await put('no-run', { ...good, ...elsewhere, runId: 'run-2' });
   await put('epoch', { ...good, ...elsewhere, epoch: 2 });
@@ -132,31 +131,3 @@ test('whatever a job carries: only the two databases of the settings are asked, 
   expect([primary.held, dr.held]).toEqual([120, 120]);
   expect([stranger.held, stranger.requests]).toEqual([500, 0]);
 });
-
-async function putInForce(connection: ReturnType<typeof connect>, store: Store): Promise<void> {
-  const direction = { ...NO_DIRECTION, site: 'dr' as const, epoch: 1, confirmed: true };
-  await store.saveState({
-    ...EMPTY_STATE,
-    activeSite: 'dr',
-    direction: { ...direction, whyNoWriting: null },
-  });
-  await store.saveRun({
-    id: 'run-1',
-    direction: { source: 'dr', destination: 'primary' },
-    epoch: 1,
-    createdMs: toMs,
-    backfillId: null,
-    recovery: false,
-    cause: null,
-    state: 'open',
-    chunks: 1,
-    series: 1,
-    samplesPlanned: 120,
-    windows: [good.chunk.window],
-    settledMs: null,
-    samplesCopied: 0,
-    bytesCopied: 0,
-  });
-  const duty = new DutyStore(connection);
-  await duty.lendUntil((await duty.nowMs()) + 600_000);
-}

@@ -89,7 +89,17 @@ export function truthOf(
       readMs = Number.NEGATIVE_INFINITY;
       return undefined;
     }
-    const { onlyA, examples } = diffRaw(...both);
-    return onlyA > 0 && `${otherSite(active)} lacks ${onlyA} settled samples: ${examples[0]}`;
+    return lackOf(active, ...both);
   };
+}
+
+/** What the passive site lacks of the active one's samples, in words; undefined where it lacks nothing. */
+export function lackOf(
+  active: Site,
+  source: RawSamples,
+  destination: RawSamples,
+): string | undefined {
+  const { onlyA, examples } = diffRaw(source, destination);
+  if (onlyA === 0) return undefined;
+  return `${otherSite(active)} lacks ${onlyA} settled samples: ${examples[0]}`;
 }

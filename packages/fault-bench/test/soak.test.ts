@@ -9,6 +9,7 @@ import {
   type Writer,
 } from '@vm-sync/testkit';
 import { expect, onTestFinished, test } from 'vitest';
+import { seededRandom } from '../src/chaos/random.ts';
 import { type ProcessName, type Stack, startStack } from '../src/index.ts';
 import { atRest, type Counts, countRedis, fileBytes, inspect } from './soak-counts.ts';
 
@@ -164,15 +165,15 @@ function assertKept(end: Counts, start: Counts): void {
 
 /** Cuts the passive site off for a moment, again and again, at times that its seed knows. */
 async function loseNowAndThen(writer: Writer, forMs: number): Promise<{ losses: number }> {
-  const random = randomOf(20_261_126);
+  const random = seededRandom(20_261_126);
   const untilMs = performance.now() + forMs;
   let losses = 0;
   while (performance.now() < untilMs) {
     writer.cut(1);
-    await sleep(600 + random() * 1_200);
+    await sleep(600 + random.next() * 1_200);
     writer.mend(1);
     losses += 1;
-    await sleep(2_000 + random() * 8_000);
+    await sleep(2_000 + random.next() * 8_000);
   }
   return { losses };
 }
@@ -203,15 +204,4 @@ async function checksDone(redis: ReturnType<typeof connect>): Promise<number> {
 function tell(when: string, counts: Readonly<Record<string, Counts>>): void {
   const lines = Object.entries(counts).map(([of, kinds]) => `  ${of}: ${JSON.stringify(kinds)}`);
   process.stdout.write(`${when}\n${lines.join('\n')}\n`);
-}
-
-/** Mulberry32: small, and the same everywhere. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { directionFrom, directionKey, otherSite, type Site } from '@vm-sync/core';
-import { diffRaw } from '@vm-sync/testkit';
+import { lackOf } from '../oracle.ts';
 import type { StateFile } from '../state-file.ts';
 import type { Disturbance } from './inject.ts';
 import type { Pair, VmSync } from './pair.ts';
@@ -134,15 +134,12 @@ function judgeOf(
     ]).catch(() => undefined);
     if (!both) return; // a fault has ended a database meanwhile
     seen.judged += 1;
-    const { onlyA, examples } = diffRaw(...both);
-    if (onlyA === 0) return;
+    const lack = lackOf(active, ...both);
+    if (lack === undefined) return;
     // What a fault took away since the check began, no check can know of.
     const since = disturbances.find((one) => one.site !== active && one.toMs >= checkMs);
     if (since) return;
-    const at = new Date(checkMs).toISOString();
-    violate(
-      `${by} says READY by the check of ${at}, but ${otherSite(active)} lacks ${onlyA} settled samples: ${examples[0]}`,
-    );
+    violate(`${by} says READY by the check of ${new Date(checkMs).toISOString()}, but ${lack}`);
   };
 }
 
